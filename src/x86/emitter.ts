@@ -47,6 +47,7 @@ export interface Variable {
 export interface Operand {
   readonly kind: 'register' | 'memory' | 'immediate';
   readonly width: Width;
+  /** A branch displacement (J) reads as sign-extended to the width of the instruction pointer. */
   read(): Int;
   write(value: Int): void;
   /** Where a memory operand is; a bug for the others. */
@@ -196,9 +197,13 @@ export interface Emitter {
 
   /** An implicit memory operand: `segment` by SEG number; `offset` has the address size (or 64 bits). */
   address(segment: number, offset: Int): Address;
-  /** The default data segment of this instruction (DS, or its override) with an implicit offset: string sources, XLAT, MASKMOV. */
+  /**
+   * This instruction's data segment (that of its memory operand if it has one; else DS or the override) with another
+   * offset: string sources, XLAT, MASKMOV, bit strings.
+   */
   dataAddress(offset: Int): Address;
-  load(address: Address, width: Width): Int;
+  /** `forWrite`: a store to the same place follows, so the load is checked as a write (SDM Vol. 3A §4.7: #PF's W/R bit). */
+  load(address: Address, width: Width, options?: { forWrite?: boolean }): Int;
   store(address: Address, value: Int): void;
   loadVec(address: Address, options?: { aligned?: boolean }): Vec;
   storeVec(address: Address, value: Vec, options?: { aligned?: boolean }): void;
@@ -219,6 +224,8 @@ export interface Emitter {
   resultFlags(result: Int, others: Partial<Record<'CF' | 'OF' | 'AF', Bool>>): void;
   /** Flags that the manual leaves undefined here: comparisons with silicon mask them. */
   undefinedFlags(...flags: StatusFlag[]): void;
+  /** The same where it depends on guest values; back ends that are not compared with silicon never call `condition`. */
+  undefinedFlagsIf(condition: () => Bool, ...flags: StatusFlag[]): void;
   flag(flag: StatusFlag): Bool;
   /** Condition code 0-15 of Jcc, SETcc, CMOVcc (SDM Vol. 1 App. B). */
   condition(cc: number): Bool;

@@ -113,6 +113,8 @@ export interface RowOptions {
   readonly i64?: true;
   readonly o64?: true;
   readonly feature?: Feature;
+  /** What the same bytes mean on a CPU without `feature`, instead of #UD: LZCNT is BSR there. */
+  readonly without?: Row;
   /** F2/F3 repeat this row's string instruction. */
   readonly repeat?: true;
   /** Needs FPU/MMX/SSE state enabled: #UD or #NM by CR0 and CR4 before anything else. */
@@ -157,7 +159,14 @@ export interface ByMode {
   readonly mode64: Entry | undefined;
   readonly legacy: Entry | undefined;
 }
-export type Entry = Row | Group | ByMod | ByPrefix | ByMode;
+/** Chosen by REX.W (CMPXCHG8B or CMPXCHG16B) or REX.B (0x90: NOP or XCHG R8, rAX). Without a REX prefix the bits are clear. */
+export interface ByRex {
+  readonly kind: 'byRex';
+  readonly bit: 'W' | 'B';
+  readonly clear: Entry;
+  readonly set: Entry;
+}
+export type Entry = Row | Group | ByMod | ByPrefix | ByMode | ByRex;
 export type OpcodeMap = Readonly<Record<number, Entry>>;
 
 export function op<const R extends readonly Role[]>(
@@ -194,6 +203,13 @@ export const byMode = (mode64: Entry | undefined, legacy: Entry | undefined): By
   kind: 'byMode',
   mode64,
   legacy,
+});
+
+export const byRex = (bit: 'W' | 'B', forms: { clear: Entry; set: Entry }): ByRex => ({
+  kind: 'byRex',
+  bit,
+  clear: forms.clear,
+  set: forms.set,
 });
 
 /** The same row for a run of opcodes (those that carry a register or a condition). */
