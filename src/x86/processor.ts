@@ -1,3 +1,4 @@
+import type { CpuTraits } from './cpuid/traits.ts';
 import type { Instruction } from './instruction.ts';
 
 /** Thrown by procedures and caught at their call boundary: an exception for the guest, nothing changed yet. */
@@ -16,6 +17,11 @@ export type Access = (typeof ACCESS)[keyof typeof ACCESS];
  * Every access raises the architectural fault by throwing GuestFault.
  */
 export interface Processor {
+  /** The state as 32-bit words: index = STATE offset / 4. What runs often works on it without bigints. */
+  readonly words: Int32Array;
+  /** What the CPU model offers: reserved bits of control registers, vendor, features. */
+  readonly traits: CpuTraits;
+
   /** State fields by STATE offset. */
   u32(offset: number): number;
   setU32(offset: number, value: number): void;
@@ -44,6 +50,18 @@ export interface Processor {
   readLinear(linear: bigint, bytes: number, supervisor: boolean): bigint;
   writeLinear(linear: bigint, bytes: number, value: bigint, supervisor: boolean): void;
   probeLinear(linear: bigint, bytes: number, access: Access, supervisor: boolean): void;
+
+  /** As readLinear(…, 8, supervisor: true), without bigints: the result is in `low` and `high` (signed). */
+  loadSupervisor64(linearLow: number, linearHigh: number): void;
+  low: number;
+  high: number;
+  /** As writeLinear(…, 8, …) of words at `linear` and up, all checked before any is written. `words` are taken as 32-bit. */
+  storeLinearWords(linearLow: number, linearHigh: number, words: Int32Array, count: number, supervisor: boolean): void;
+  /** As readLinear of `count` 32-bit words; all read or a fault. */
+  loadLinearWords(linearLow: number, linearHigh: number, words: Int32Array, count: number, supervisor: boolean): void;
+
+  /** Where the instruction after this one begins: RIP plus its length, of the code size. */
+  nextRip(instruction: Instruction): bigint;
 
   /** Raises an exception for the guest. */
   raise(vector: number, errorCode?: number): never;

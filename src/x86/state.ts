@@ -113,14 +113,34 @@ export const STATE = {
   faultHasError: 720,
   /** u32: why run() returned; see EXIT in exits.ts. */
   exitReason: 724,
+  /** u32: whose rights memory accesses of the current code have; see MMU_CONTEXT. Kept by updateMode(). */
+  mmuContext: 728,
+  /** u32: nonzero if DR7 enables a breakpoint: the engine then runs instruction by instruction (x86/debug.ts). */
+  debugArmed: 732,
   /** u64 scratch for arguments and results of intrinsics: six vectors of 32 bytes. */
   scratch: 736,
   /** 16 bytes each, R0-R7 by physical number (not by TOP): 80-bit value, 6 bytes unused. MMi is the low 64 bits of Ri. */
   x87: 928,
   /** 32 bytes each: YMM0-YMM15, XMM in the low half. */
   xmm: 1056,
+  /** u64[4]: the PDPTE registers of PAE paging, loaded with CR3 (SDM Vol. 3A §4.4.1 "PDPTE Registers"). */
+  pdpte: 1568,
+  /** u64. */
+  xss: 1600,
+  /** u64[256]: MSRs that are only stored (x86/msr.ts gives each its slot). */
+  storedMsrs: 2048,
   /** Bytes reserved for the struct. */
-  SIZE_BYTES: 2048,
+  SIZE_BYTES: 4096,
+} as const;
+
+/** Values of STATE.mmuContext: a TLB entry made under one of them says nothing about the others. */
+export const MMU_CONTEXT = {
+  /** CPL 0-2; accesses to user pages fault (CR4.SMAP set, RFLAGS.AC clear). */
+  SUPERVISOR: 0,
+  /** CPL 3. */
+  USER: 1,
+  /** CPL 0-2 with access to user pages. */
+  SUPERVISOR_USER_DATA: 2,
 } as const;
 
 export const GPR = {
