@@ -10,8 +10,10 @@ export interface ConsolePort {
   drained(): Promise<void>;
   /** Input waiting for the guest. */
   readonly readableBytes: number;
-  /** Takes up to `limitBytes` of the input; empty when there is none. */
-  read(limitBytes: number): Uint8Array;
+  /** A view of the input waiting, valid until the next call. */
+  peek(): Uint8Array;
+  /** Takes the first `lengthBytes` of what `peek` shows. */
+  consume(lengthBytes: number): void;
   /** Sets the one callback that is told when input arrives. A device with room pulls at once; one without pulls later. */
   onReadable(notify: () => void): void;
 }
@@ -46,7 +48,7 @@ export class ConsoleChannel implements ConsolePort {
     this.#output.push(bytes);
     if (this.overflow === 'drop-oldest') {
       const excessBytes = this.#output.lengthBytes - OUTPUT_HIGH_WATER_BYTES;
-      if (excessBytes > 0) this.droppedBytes += this.#output.shift(excessBytes).length;
+      if (excessBytes > 0) this.droppedBytes += this.#output.skip(excessBytes);
     }
     this.#outputReady.raise();
   }
@@ -63,10 +65,13 @@ export class ConsoleChannel implements ConsolePort {
     return this.#input.lengthBytes;
   }
 
-  read(limitBytes: number): Uint8Array {
-    const bytes = this.#input.shift(limitBytes);
+  peek(): Uint8Array {
+    return this.#input.peek();
+  }
+
+  consume(lengthBytes: number): void {
+    this.#input.skip(lengthBytes);
     if (this.#input.lengthBytes < INPUT_HIGH_WATER_BYTES) this.#inputDrained.raise();
-    return bytes;
   }
 
   onReadable(notify: () => void): void {
@@ -80,7 +85,8 @@ export class ConsoleChannel implements ConsolePort {
       if (this.#closed) return null;
       await this.#outputReady.wait();
     }
-    const bytes = this.#output.shift(this.#output.lengthBytes);
+    const bytes = this.#output.peek().slice();
+    this.#output.skip(bytes.length);
     this.#outputDrained.raise();
     return bytes;
   }
@@ -102,6 +108,22 @@ export class ConsoleChannel implements ConsolePort {
   }
 }
 
+/**
+ * Gives a receiver the input of a console; `receive` answers how many of the bytes it took. Returns the function
+ * to call when the receiver has room again.
+ */
+export function feedInput(port: ConsolePort, receive: (bytes: Uint8Array) => number): () => void {
+  const offer = () => {
+    while (port.readableBytes > 0) {
+      const takenBytes = receive(port.peek());
+      port.consume(takenBytes);
+      if (takenBytes === 0) return;
+    }
+  };
+  port.onReadable(offer);
+  return offer;
+}
+
 /** A console nobody is connected to. */
 export class NullConsole implements ConsolePort {
   readonly isOverfull = false;
@@ -111,9 +133,11 @@ export class NullConsole implements ConsolePort {
 
   async drained(): Promise<void> {}
 
-  read(): Uint8Array {
+  peek(): Uint8Array {
     return new Uint8Array(0);
   }
+
+  consume(): void {}
 
   onReadable(): void {}
 }
@@ -134,12 +158,15 @@ class ByteQueue {
     this.#end += bytes.length;
   }
 
-  shift(limitBytes: number): Uint8Array {
-    const end = Math.min(this.#end, this.#start + Math.max(0, limitBytes));
-    const taken = this.#bytes.slice(this.#start, end);
-    this.#start = end;
+  peek(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  skip(lengthBytes: number): number {
+    const skippedBytes = Math.min(this.lengthBytes, Math.max(0, lengthBytes));
+    this.#start += skippedBytes;
     if (this.#start === this.#end) this.#start = this.#end = 0;
-    return taken;
+    return skippedBytes;
   }
 
   #makeRoom(extraBytes: number): void {
