@@ -30,6 +30,8 @@ export interface FormContext {
   readonly cc: number;
   /** Width of the instruction pointer: 64 in 64-bit mode, else 32. */
   readonly ipWidth: 32 | 64;
+  /** Stack-address size: 64 in 64-bit mode, else by SS.B. */
+  readonly stackWidth: 16 | 32 | 64;
   readonly repeat: 'none' | 'repe' | 'repne';
   /** An 8-bit immediate whose value is known when decoding only in tables that list it in `staticImmediate`. */
   readonly immediate: number;
