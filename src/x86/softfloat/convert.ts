@@ -11,8 +11,8 @@ export function convert(from: FloatFormat, to: FloatFormat, a: bigint, ctx: Floa
   if (x.kind >= Kind.QuietNan) return propagateOne(to, x, ctx);
   if (x.kind === Kind.Infinite) return packInfinity(to, x.sign);
   if (x.kind === Kind.Zero) return packZero(to, x.sign);
-  // FST does not report a denormal operand: it only ever narrows f80. SDM Vol. 1 §8.5.2.
-  if (from.name !== 'f80' && denormalTraps(ctx, x)) return to.indefinite;
+  // FST does not report a denormal operand; FLD does, and pushes the value even if that is unmasked (as silicon does).
+  if (from.name !== 'f80' && denormalTraps(ctx, x) && ctx.family === 'sse') return to.indefinite;
   return roundPack(to, x, ctx);
 }
 

@@ -14,7 +14,6 @@ export type FloatFormat = {
   readonly minExponent: number;
   readonly maxExponent: number;
   readonly positiveInfinity: bigint;
-  readonly largestFinite: bigint;
   /** QNaN floating-point indefinite. SDM Vol. 1 §4.8.3.7. */
   readonly indefinite: bigint;
 };
@@ -41,7 +40,6 @@ function describe(
     minExponent: 1 - bias,
     maxExponent: bias,
     positiveInfinity,
-    largestFinite: ((exponentField - 1n) << stored) | ((1n << stored) - 1n),
     indefinite: (1n << BigInt(exponentBits + storedBits)) | positiveInfinity | (1n << BigInt(precisionBits - 2)),
   };
 }

@@ -51,15 +51,21 @@ export function roundPack(
   const rounded = roundMagnitude(significand, leading - exponent - precisionBits + 1, sign, ctx.rounding);
   const carried = rounded.kept >> BigInt(precisionBits) !== 0n;
   const kept = (carried ? rounded.kept >> 1n : rounded.kept) << BigInt(format.precisionBits - precisionBits);
-  const normal = { sign, leading: carried ? leading + 1 : leading, kept, rounded };
+  const normal = { sign, leading: carried ? leading + 1 : leading, kept, rounded, precisionBits };
   if (normal.leading > format.maxExponent) return overflow(format, normal, ctx);
-  if (normal.leading < format.minExponent) return underflow(format, value, normal, ctx, precisionBits);
+  if (normal.leading < format.minExponent) return underflow(format, value, normal, ctx);
   noteInexact(ctx, rounded);
   return pack(format, sign, normal.leading, kept);
 }
 
 /** The value rounded as if the exponent range were unbounded. */
-type Unbounded = { sign: number; leading: number; kept: bigint; rounded: Rounded };
+type Unbounded = {
+  readonly sign: number;
+  readonly leading: number;
+  readonly kept: bigint;
+  readonly rounded: Rounded;
+  readonly precisionBits: number;
+};
 
 function noteInexact(ctx: FloatContext, rounded: Rounded): void {
   if (!rounded.inexact) return;
@@ -67,14 +73,25 @@ function noteInexact(ctx: FloatContext, rounded: Rounded): void {
   ctx.roundedUp = rounded.up;
 }
 
-/** The result for a register destination when overflow or underflow is unmasked. */
+/**
+ * The result of an unmasked overflow or underflow: the exponent wrapped for an x87 register; none for a memory
+ * destination, whose inexactness is not reported either. SDM Vol. 1 §8.5.4 "Numeric Overflow Exception (#O)".
+ */
 function wrapped(format: FloatFormat, value: Unbounded, ctx: FloatContext, adjust: number): bigint {
-  noteInexact(ctx, value.rounded);
+  if (ctx.family === 'sse') {
+    noteInexact(ctx, value.rounded);
+    return format.indefinite;
+  }
+  if (!format.explicitInteger) return format.indefinite;
   const leading = value.leading + adjust;
-  if (format.explicitInteger && leading >= format.minExponent && leading <= format.maxExponent) {
+  if (leading >= format.minExponent && leading <= format.maxExponent) {
+    noteInexact(ctx, value.rounded);
     return pack(format, value.sign, leading, value.kept);
   }
-  return leading > 0 ? packInfinity(format, value.sign) : packZero(format, value.sign);
+  // FSCALE goes further than the adjustment reaches.
+  raise(ctx, FloatException.Precision);
+  ctx.roundedUp = adjust < 0;
+  return adjust < 0 ? packInfinity(format, value.sign) : packZero(format, value.sign);
 }
 
 function overflow(format: FloatFormat, value: Unbounded, ctx: FloatContext): bigint {
@@ -85,16 +102,12 @@ function overflow(format: FloatFormat, value: Unbounded, ctx: FloatContext): big
     ctx.rounding === Rounding.Nearest ||
     (ctx.rounding !== Rounding.Zero && (ctx.rounding === Rounding.Up) === (value.sign === 0));
   ctx.roundedUp = toInfinity;
-  return toInfinity ? packInfinity(format, value.sign) : packZero(format, value.sign) | format.largestFinite;
+  if (toInfinity) return packInfinity(format, value.sign);
+  const largest = ((1n << BigInt(value.precisionBits)) - 1n) << BigInt(format.precisionBits - value.precisionBits);
+  return pack(format, value.sign, format.maxExponent, largest);
 }
 
-function underflow(
-  format: FloatFormat,
-  value: Exact,
-  normal: Unbounded,
-  ctx: FloatContext,
-  precisionBits: number,
-): bigint {
+function underflow(format: FloatFormat, value: Exact, normal: Unbounded, ctx: FloatContext): bigint {
   if ((ctx.masks & FloatException.Underflow) === 0) {
     raise(ctx, FloatException.Underflow);
     return wrapped(format, normal, ctx, X87_BIAS_ADJUST);
@@ -103,6 +116,7 @@ function underflow(
     raise(ctx, FloatException.Underflow | FloatException.Precision);
     return packZero(format, value.sign);
   }
+  const { precisionBits } = normal;
   const leastExponent = format.minExponent - precisionBits + 1;
   const rounded = roundMagnitude(value.significand, leastExponent - value.exponent, value.sign, ctx.rounding);
   if (rounded.inexact) raise(ctx, FloatException.Underflow);
