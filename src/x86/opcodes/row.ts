@@ -103,6 +103,9 @@ export type Feature =
   | 'hypervisor'
   | '486';
 
+/** What a CPU model offers. */
+export type FeatureSet = ReadonlySet<Feature>;
+
 export interface RowOptions {
   /** LOCK is allowed when the destination is memory. */
   readonly lock?: true;
