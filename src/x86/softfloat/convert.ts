@@ -1,9 +1,9 @@
 import type { FloatContext, Rounding } from './context.ts';
 import { FloatException, raise } from './context.ts';
 import type { FloatFormat } from './formats.ts';
-import { packNan, propagateOne } from './nan.ts';
+import { propagateOne } from './nan.ts';
 import { roundMagnitude, roundPack } from './round.ts';
-import { denormalTraps, finite, Kind, packInfinity, packZero, type Unpacked, unpack } from './unpack.ts';
+import { denormalTraps, finite, Kind, packInfinity, packZero, unpack } from './unpack.ts';
 
 /** Between formats, as CVTSS2SD, CVTSD2SS, FLD m32/m64 and FST m32/m64 do. */
 export function convert(from: FloatFormat, to: FloatFormat, a: bigint, ctx: FloatContext): bigint {
@@ -14,16 +14,6 @@ export function convert(from: FloatFormat, to: FloatFormat, a: bigint, ctx: Floa
   // FST does not report a denormal operand; FLD does, and pushes the value even if that is unmasked (as silicon does).
   if (from.name !== 'f80' && denormalTraps(ctx, x) && ctx.family === 'sse') return to.indefinite;
   return roundPack(to, x, ctx);
-}
-
-/** A number or NaN of any format as f80 bits without any exception; an SNaN stays one. */
-export function toExtended(format: FloatFormat, x: Unpacked, ctx: FloatContext): bigint {
-  if (x.kind >= Kind.QuietNan) {
-    const quieted = packNan(format, x);
-    return x.kind === Kind.SignalingNan ? quieted & ~(1n << 62n) : quieted;
-  }
-  if (x.kind === Kind.Infinite) return packInfinity(format, x.sign);
-  return x.kind === Kind.Zero ? packZero(format, x.sign) : roundPack(format, x, ctx);
 }
 
 export type IntegerTarget = {
