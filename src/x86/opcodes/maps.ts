@@ -1,3 +1,4 @@
+import * as integer from './integer.ts';
 import { mergeMaps } from './merge.ts';
 import type { OpcodeMap } from './row.ts';
 
@@ -8,7 +9,7 @@ export type OpcodeMaps = Readonly<Record<MapName, OpcodeMap>>;
 /** What a file of opcode rows exports: the parts of the maps that its area fills. */
 export type AreaMaps = Partial<OpcodeMaps>;
 
-const AREAS: readonly AreaMaps[] = [];
+const AREAS: readonly AreaMaps[] = [integer];
 
 /** One map of each name from the parts; two rows for one encoding are a bug. */
 export function mergeAreas(areas: readonly AreaMaps[]): OpcodeMaps {
