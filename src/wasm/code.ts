@@ -77,6 +77,7 @@ export class Code {
   getJoined(local: number, last: boolean): void {
     const set = this.#lastSet;
     if (set === undefined || set.local !== local || set.end !== this.out.length) return this.get(local);
+    this.#lastSet = undefined;
     this.out.truncate(set.start);
     if (!last) this.tee(local);
   }

@@ -127,6 +127,18 @@ export const STATE = {
   pdpte: 1568,
   /** u64. */
   xss: 1600,
+  /** u32: 1 from the delivery of an NMI to the next IRET: further NMIs wait. */
+  nmiBlocked: 1608,
+  /** u32: the initial (x2)APIC id, for CPUID. */
+  apicId: 1612,
+  /** u32: instructions that run() may still retire before it returns. */
+  budget: 1608,
+  /** u32: set when a write dropped decoded code: the running instruction must be the last of its run. */
+  codeChanged: 1612,
+  /** u32: what entries of the jump cache must carry: [31:10] generation, [9:0] mode. */
+  codeGeneration: 1616,
+  /** 64 bytes: where an access that has no plain host address (device, two pages) puts its data. */
+  accessBuffer: 1632,
   /** u64[256]: MSRs that are only stored (x86/msr.ts gives each its slot). */
   storedMsrs: 2048,
   /** Bytes reserved for the struct. */

@@ -170,4 +170,5 @@ export class FlagRecorder extends StateRecorder {
 }
 
 /** SBB also uses the rule `sub`, with a borrow in: then a < b does not follow from the operands. */
-const isPlainDifference = (a: IrNode, b: IrNode, r: IrNode): boolean => r.op === "sub" && r.args[0] === a && r.args[1] === b;
+const isPlainDifference = (a: IrNode, b: IrNode, r: IrNode): boolean =>
+  r.op === 'sub' && r.args[0] === a && r.args[1] === b;

@@ -1,5 +1,5 @@
-import type { Bool, Int, Width } from '../../x86/emitter.ts';
 import type { ValueType } from '../../wasm/opcodes.ts';
+import type { Bool, Int, Width } from '../../x86/emitter.ts';
 import { fromBool, fromInt, IrBlock, type IrFields, IrNode, toBool, toInt } from './node.ts';
 
 const wasmType = (width: Width): ValueType => (width === 64 ? 'i64' : 'i32');
@@ -9,14 +9,10 @@ export class IntegerRecorder {
   block = new IrBlock();
   #position = 0;
 
-  protected record(fields: IrFields): IrNode {
+  record(fields: IrFields): IrNode {
     const node = new IrNode(fields);
     node.block = this.block;
     node.position = this.#position++;
-    for (const arg of node.args) {
-      arg.uses++;
-      arg.consumer = node;
-    }
     this.block.nodes.push(node);
     return node;
   }
@@ -32,7 +28,15 @@ export class IntegerRecorder {
 
   protected integer(op: string, width: Width, args: readonly Int[], clean: boolean): Int {
     return toInt(
-      this.record({ kind: 'int', op, effect: 'pure', width, type: wasmType(width), args: args.map(fromInt), clean: clean || width >= 32 }),
+      this.record({
+        kind: 'int',
+        op,
+        effect: 'pure',
+        width,
+        type: wasmType(width),
+        args: args.map(fromInt),
+        clean: clean || width >= 32,
+      }),
     );
   }
 
@@ -46,7 +50,9 @@ export class IntegerRecorder {
   }
 
   bool(value: boolean): Bool {
-    return toBool(this.record({ kind: 'bool', op: 'constant', effect: 'pure', type: 'i32', constant: value ? 1n : 0n }));
+    return toBool(
+      this.record({ kind: 'bool', op: 'constant', effect: 'pure', type: 'i32', constant: value ? 1n : 0n }),
+    );
   }
 
   #isClean(a: Int): boolean {
@@ -245,7 +251,9 @@ export class IntegerRecorder {
   }
 
   fromBool(width: Width, b: Bool): Int {
-    return toInt(this.record({ kind: 'int', op: 'fromBool', effect: 'pure', width, type: wasmType(width), args: [fromBool(b)] }));
+    return toInt(
+      this.record({ kind: 'int', op: 'fromBool', effect: 'pure', width, type: wasmType(width), args: [fromBool(b)] }),
+    );
   }
 
   select(condition: Bool, whenTrue: Int, whenFalse: Int): Int {
@@ -253,7 +261,15 @@ export class IntegerRecorder {
     const width = whenTrue.width;
     const clean = (t.clean && f.clean) || width >= 32;
     return toInt(
-      this.record({ kind: 'int', op: 'select', effect: 'pure', width, type: wasmType(width), args: [t, f, fromBool(condition)], clean }),
+      this.record({
+        kind: 'int',
+        op: 'select',
+        effect: 'pure',
+        width,
+        type: wasmType(width),
+        args: [t, f, fromBool(condition)],
+        clean,
+      }),
     );
   }
 

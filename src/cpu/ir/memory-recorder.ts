@@ -1,6 +1,6 @@
+import type { ValueType } from '../../wasm/opcodes.ts';
 import type { Address, Int, Vec, Width } from '../../x86/emitter.ts';
 import { GPR, SEG, SEGMENT, SEGMENT_BYTES, STATE } from '../../x86/state.ts';
-import type { ValueType } from '../../wasm/opcodes.ts';
 import { FlagRecorder } from './flags.ts';
 import { fromAddress, fromInt, fromVec, type IrAddress, type IrNode, toInt, toVec } from './node.ts';
 
@@ -35,7 +35,8 @@ export class MemoryRecorder extends FlagRecorder {
   protected linear(address: Address, bytes: number, write: boolean): IrNode {
     const { segment, offset } = fromAddress(address);
     const mode64 = this.form.codeSize === 64;
-    const how = segment === 'operand' ? (this.form.memory?.segment ?? this.#stringSegment()) : this.#fixedSegment(segment);
+    const how =
+      segment === 'operand' ? (this.form.memory?.segment ?? this.#stringSegment()) : this.#fixedSegment(segment);
     const wide = this.zeroExtend(toInt(offset), 64);
     if (how === 'none') return fromInt(wide);
     if (how === 'base') {
@@ -72,7 +73,15 @@ export class MemoryRecorder extends FlagRecorder {
     const write = options.forWrite ?? false;
     const linear = this.linear(address, width / 8, write);
     return toInt(
-      this.record({ kind: 'int', op: 'load', effect: 'load', width, type: wasmType(width), args: [linear], immediate: write ? 1 : 0 }),
+      this.record({
+        kind: 'int',
+        op: 'load',
+        effect: 'load',
+        width,
+        type: wasmType(width),
+        args: [linear],
+        immediate: write ? 1 : 0,
+      }),
     );
   }
 
@@ -84,7 +93,14 @@ export class MemoryRecorder extends FlagRecorder {
   /** A load that checks for writing and leaves the host address for `storeAgain`. */
   protected loadForUpdate(address: Address, width: Width): { value: Int; store: (value: Int) => void } {
     const linear = this.linear(address, width / 8, true);
-    const load = this.record({ kind: 'int', op: 'loadForUpdate', effect: 'load', width, type: wasmType(width), args: [linear] });
+    const load = this.record({
+      kind: 'int',
+      op: 'loadForUpdate',
+      effect: 'load',
+      width,
+      type: wasmType(width),
+      args: [linear],
+    });
     const store = (value: Int): void => {
       this.record({ kind: 'void', op: 'storeAgain', effect: 'write', args: [load, linear, fromInt(value)], width });
     };
@@ -98,7 +114,9 @@ export class MemoryRecorder extends FlagRecorder {
   protected loadVecBits(address: Address, bits: number, aligned: boolean): Vec {
     const linear = this.linear(address, bits / 8, false);
     if (aligned) this.checkAlignment(linear);
-    return toVec(this.record({ kind: 'vec', op: 'loadVec', effect: 'load', type: 'v128', args: [linear], immediate: bits }));
+    return toVec(
+      this.record({ kind: 'vec', op: 'loadVec', effect: 'load', type: 'v128', args: [linear], immediate: bits }),
+    );
   }
 
   storeVec(address: Address, value: Vec, options: { aligned?: boolean } = {}): void {

@@ -1,5 +1,5 @@
-import type { Address, Bool, Int, Vec, Width } from '../../x86/emitter.ts';
 import type { ValueType } from '../../wasm/opcodes.ts';
+import type { Address, Bool, Int, Vec, Width } from '../../x86/emitter.ts';
 
 /**
  * When a node may be evaluated.

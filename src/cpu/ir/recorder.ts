@@ -22,7 +22,11 @@ const LANE_COUNT = { i8: 16, i16: 8, i32: 4, i64: 2 } as const;
 
 /** Records a whole description: the emitter for everything that generates code. */
 export class Recorder extends MemoryRecorder implements Emitter {
-  #vec(op: string, args: readonly IrNode[], extra: { text?: string; immediate?: number; lanes?: readonly number[] } = {}): Vec {
+  #vec(
+    op: string,
+    args: readonly IrNode[],
+    extra: { text?: string; immediate?: number; lanes?: readonly number[] } = {},
+  ): Vec {
     return toVec(this.record({ kind: 'vec', op, effect: 'pure', type: 'v128', args, ...extra }));
   }
 
@@ -74,7 +78,9 @@ export class Recorder extends MemoryRecorder implements Emitter {
 
   vecExtract(a: Vec, width: Width, index: number): Int {
     const type = width === 64 ? 'i64' : 'i32';
-    return toInt(this.record({ kind: 'int', op: 'vecExtract', effect: 'pure', width, type, args: [fromVec(a)], immediate: index }));
+    return toInt(
+      this.record({ kind: 'int', op: 'vecExtract', effect: 'pure', width, type, args: [fromVec(a)], immediate: index }),
+    );
   }
 
   vecInsert(a: Vec, index: number, value: Int): Vec {
@@ -105,7 +111,17 @@ export class Recorder extends MemoryRecorder implements Emitter {
   }
 
   vecMask(lane: Lane, a: Vec): Int {
-    return toInt(this.record({ kind: 'int', op: 'vecMask', effect: 'pure', width: 32, type: 'i32', args: [fromVec(a)], text: lane }));
+    return toInt(
+      this.record({
+        kind: 'int',
+        op: 'vecMask',
+        effect: 'pure',
+        width: 32,
+        type: 'i32',
+        args: [fromVec(a)],
+        text: lane,
+      }),
+    );
   }
 
   vecSelect(condition: Bool, a: Vec, b: Vec): Vec {
@@ -119,14 +135,30 @@ export class Recorder extends MemoryRecorder implements Emitter {
   floatBinary(op: FloatBinary, format: FloatFormat, lanes: number, a: Vec, b: Vec): Vec {
     const args = [fromVec(a), fromVec(b)];
     return toVec(
-      this.record({ kind: 'vec', op: 'float', effect: 'load', type: 'v128', args, immediate: lanes, text: `${op}.${format}` }),
+      this.record({
+        kind: 'vec',
+        op: 'float',
+        effect: 'load',
+        type: 'v128',
+        args,
+        immediate: lanes,
+        text: `${op}.${format}`,
+      }),
     );
   }
 
   floatSqrt(format: FloatFormat, lanes: number, a: Vec, b: Vec): Vec {
     const args = [fromVec(a), fromVec(b)];
     return toVec(
-      this.record({ kind: 'vec', op: 'float', effect: 'load', type: 'v128', args, immediate: lanes, text: `sqrt.${format}` }),
+      this.record({
+        kind: 'vec',
+        op: 'float',
+        effect: 'load',
+        type: 'v128',
+        args,
+        immediate: lanes,
+        text: `sqrt.${format}`,
+      }),
     );
   }
 
@@ -135,9 +167,13 @@ export class Recorder extends MemoryRecorder implements Emitter {
   intrinsic(name: string, args: readonly (Vec | Int)[], result: 'vec' | 'int'): Vec | Int {
     const nodes = args.map((arg) => (arg.kind === 'vec' ? fromVec(arg) : fromInt(this.zeroExtend(arg, 64))));
     if (result === 'vec') {
-      return toVec(this.record({ kind: 'vec', op: 'intrinsic', effect: 'load', type: 'v128', args: nodes, text: name }));
+      return toVec(
+        this.record({ kind: 'vec', op: 'intrinsic', effect: 'load', type: 'v128', args: nodes, text: name }),
+      );
     }
-    return toInt(this.record({ kind: 'int', op: 'intrinsic', effect: 'load', width: 64, type: 'i64', args: nodes, text: name }));
+    return toInt(
+      this.record({ kind: 'int', op: 'intrinsic', effect: 'load', width: 64, type: 'i64', args: nodes, text: name }),
+    );
   }
 
   // Operands of the form
@@ -204,7 +240,13 @@ export class Recorder extends MemoryRecorder implements Emitter {
     const mmx = operand.kind === 'mmx';
     const read = (): Vec =>
       toVec(
-        this.record({ kind: 'vec', op: mmx ? 'operandMmx' : 'operandXmm', effect: 'read', type: 'v128', immediate: operand.slot }),
+        this.record({
+          kind: 'vec',
+          op: mmx ? 'operandMmx' : 'operandXmm',
+          effect: 'read',
+          type: 'v128',
+          immediate: operand.slot,
+        }),
       );
     return {
       kind: 'register',

@@ -1,6 +1,6 @@
+import type { ValueType } from '../../wasm/opcodes.ts';
 import type { Bool, Int, Variable, Vec, Width } from '../../x86/emitter.ts';
 import { STATE } from '../../x86/state.ts';
-import type { ValueType } from '../../wasm/opcodes.ts';
 import type { Form } from './form.ts';
 import { IntegerRecorder } from './integer-recorder.ts';
 import { fromBool, fromInt, fromVec, type IrNode, toInt, toVec } from './node.ts';

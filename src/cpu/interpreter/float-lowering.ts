@@ -1,0 +1,134 @@
+import type { Code, SimdOp } from '../../wasm/code.ts';
+import { STATE } from '../../x86/state.ts';
+import type { IrNode } from '../ir/node.ts';
+import { floatNumber } from './host-functions.ts';
+
+/** MXCSR with all exceptions masked, round to nearest, no FTZ or DAZ, and PE already set: the state of nearly every program. */
+const MXCSR_FAST = 0x1fa0;
+const MXCSR_RELEVANT = 0xffe0;
+
+interface FloatForm {
+  readonly node: IrNode;
+  /** v128 locals. */
+  readonly a: number;
+  readonly b: number;
+  readonly base: number;
+  /** With (operation, lanes) on the stack: calls the exact implementation on the scratch. */
+  readonly slow: () => void;
+}
+
+const SHAPE = {
+  f32: { lanes: 'f32x4', magnitude: 0x7fff_ffffn, minNormal: 0x0080_0000n, infinity: 0x7f80_0000n, bits: 32 },
+  f64: {
+    lanes: 'f64x2',
+    magnitude: 0x7fff_ffff_ffff_ffffn,
+    minNormal: 0x0010_0000_0000_0000n,
+    infinity: 0x7ff0_0000_0000_0000n,
+    bits: 64,
+  },
+} as const;
+
+/**
+ * SSE arithmetic. WebAssembly rounds to nearest and reports nothing, so its result stands if MXCSR is as usual and no
+ * flag but PE (already set) can arise: operands and result are zero or normal, and a zero result is exact.
+ * Otherwise the exact implementation decides. min and max are always exact: they only look at NaN and denormals.
+ */
+export function emitFloat(code: Code, form: FloatForm): void {
+  const [op, format] = form.node.text.split('.') as [string, 'f32' | 'f64'];
+  const lanes = form.node.immediate;
+  const shape = SHAPE[format];
+  const result = code.allocate('v128');
+  const slowPath = code.block('block');
+  const done = code.block('block');
+  if (op === 'min' || op === 'max') {
+    code.br(done);
+  } else {
+    code.i32(form.base);
+    code.memory('i32_load', STATE.mxcsr);
+    code.i32(MXCSR_RELEVANT);
+    code.op('i32_and');
+    code.i32(MXCSR_FAST);
+    code.op('i32_ne');
+    code.brIf(done);
+    if (op !== 'sqrt') code.get(form.a);
+    code.get(form.b);
+    code.simd(`${shape.lanes}_${op}` as SimdOp);
+    code.set(result);
+    const operands = op === 'sqrt' ? [form.b] : [form.a, form.b];
+    // sqrt of a negative number is invalid; quotients and products that are zero may have underflowed.
+    for (const operand of operands) special(code, operand, shape, true, op === 'sqrt');
+    special(code, result, shape, op === 'add' || op === 'sub' || op === 'sqrt', false);
+    for (let i = 0; i < operands.length; i++) code.simd('v128_or');
+    laneMask(code, lanes, shape.bits);
+    code.simd('v128_and');
+    code.simd('v128_any_true');
+    code.brIf(done);
+    keepUpper(code, form.a, result, lanes, shape.bits);
+    code.set(result);
+    code.br(slowPath);
+  }
+  code.end(); // done: go on slowly
+  for (const [i, local] of [form.a, form.b].entries()) {
+    code.i32(form.base);
+    code.get(local);
+    code.simdMemory('v128_store', STATE.scratch + 32 * i);
+  }
+  code.i32(floatNumber(form.node.text));
+  code.i32(lanes);
+  form.slow();
+  code.i32(form.base);
+  code.simdMemory('v128_load', STATE.scratch);
+  code.set(result);
+  code.end();
+  code.get(result);
+  code.release('v128', result);
+}
+
+type Shape = (typeof SHAPE)[keyof typeof SHAPE];
+
+const splat = (code: Code, value: bigint, bits: number): void => {
+  const bytes = new Uint8Array(16);
+  for (let i = 0; i < 16; i++) bytes[i] = Number((value >> BigInt(8 * (i % (bits / 8)))) & 0xffn);
+  code.v128(bytes);
+};
+
+/** Pushes lanes of ones where the operand is NaN, infinite or denormal (or zero, or negative, as asked). */
+function special(code: Code, local: number, shape: Shape, zeroIsFine: boolean, negativeIsSpecial: boolean): void {
+  const magnitude = code.allocate('v128');
+  code.get(local);
+  if (!negativeIsSpecial) {
+    splat(code, shape.magnitude, shape.bits);
+    code.simd('v128_and');
+  }
+  code.set(magnitude);
+  // normal: minNormal <= magnitude < infinity, compared as floats (a NaN compares false)
+  code.get(magnitude);
+  splat(code, shape.minNormal, shape.bits);
+  code.simd(`${shape.lanes}_ge` as SimdOp);
+  code.get(magnitude);
+  splat(code, shape.infinity, shape.bits);
+  code.simd(`${shape.lanes}_lt` as SimdOp);
+  code.simd('v128_and');
+  if (zeroIsFine) {
+    code.get(magnitude);
+    code.v128(new Uint8Array(16));
+    code.simd(`${shape.lanes}_eq` as SimdOp);
+    code.simd('v128_or');
+  }
+  code.simd('v128_not');
+  code.release('v128', magnitude);
+}
+
+function laneMask(code: Code, lanes: number, bits: number): void {
+  const bytes = new Uint8Array(16);
+  bytes.fill(0xff, 0, (lanes * bits) / 8);
+  code.v128(bytes);
+}
+
+/** Pushes the result's low lanes with the first operand's others. */
+function keepUpper(code: Code, a: number, result: number, lanes: number, bits: number): void {
+  code.get(result);
+  code.get(a);
+  laneMask(code, lanes, bits);
+  code.simd('v128_bitselect');
+}

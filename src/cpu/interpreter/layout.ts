@@ -1,0 +1,33 @@
+/**
+ * Where the interpreter keeps its tables in linear memory, in bytes from the vCPU's base. The state struct comes first.
+ *
+ *   0x00_0000  state (x86/state.ts)
+ *   0x01_0000  TLB: for each MMU context a read half and a write half
+ *   0x03_0000  jump cache
+ *   0x04_0000  decoded records
+ */
+export const TLB = {
+  OFFSET: 0x1_0000,
+  ENTRIES: 1024,
+  /** u64 linear page address (or all-ones), u32 host address minus linear (low 32 bits), u32 unused. */
+  ENTRY_BYTES: 16,
+  /** Write entries follow the read entries of the same context. */
+  WRITE_HALF: 0x4000,
+  CONTEXT_BYTES: 0x8000,
+  CONTEXTS: 3,
+} as const;
+
+export const JUMP_CACHE = {
+  OFFSET: 0x3_0000,
+  ENTRIES: 4096,
+  /** u64 RIP, u32 record address, u32 generation and mode (STATE.codeGeneration). */
+  ENTRY_BYTES: 16,
+} as const;
+
+export const RECORDS = {
+  OFFSET: 0x4_0000,
+  /** Room for decoded instructions; when it is full, all are dropped. */
+  CAPACITY: 1 << 20,
+} as const;
+
+export const VCPU_BYTES = RECORDS.OFFSET + RECORDS.CAPACITY * 32;

@@ -1,0 +1,375 @@
+import { Code, type Label } from '../../wasm/code.ts';
+import { ModuleBuilder } from '../../wasm/module.ts';
+import { STATE } from '../../x86/state.ts';
+import { RECORD, STATUS } from '../ir/record.ts';
+import { recordForm } from '../ir/record-form.ts';
+import { type HostFunctionIndices, importHostFunctions } from './host-functions.ts';
+import type { HotForm } from './hot-forms.ts';
+import { type HotLabels, HotLowering } from './hot-lowering.ts';
+import { JUMP_CACHE } from './layout.ts';
+
+/** What run() returns. */
+export const EXIT = {
+  /** The budget does not reach the end of the next run of records; STATE.budget is what is left. */
+  BUDGET: 0,
+  /** A fault is in the state; RIP is at its instruction. */
+  FAULT: 1,
+  /** An instruction asked to stop after it completed (HLT, a mode change, a pending event). */
+  STOP: 2,
+} as const;
+
+/** Answer of slowRecord and lookup: run the record again, nothing was counted. */
+export const RETRY = 5;
+
+export interface RunModule {
+  readonly bytes: Uint8Array;
+  /** Size of run() itself, for the budget in tests. */
+  readonly runBytes: number;
+}
+
+interface RunOptions {
+  /** Linear-memory address of the vCPU's struct. */
+  readonly base: number;
+  readonly memoryPages: { initial: number; maximum: number };
+  readonly codeSize: 32 | 64;
+  readonly coldSlots: number;
+}
+
+/** Parameter of run(): the budget. */
+const BUDGET = 0;
+
+/**
+ * Generates the module with run(budget): a loop around one br_table over the handler number of the record at `pc`.
+ *
+ *   loop next
+ *     lookup: branch: taken: status: missWrite: missRead: rare: cold: [handlers]
+ *
+ * Each label names what stands after the block it ends. The function stays small (a budget in the tests): V8 compiles
+ * huge functions with a worse register allocator.
+ */
+export function buildRunModule(hot: readonly HotForm[], options: RunOptions): RunModule {
+  const module = new ModuleBuilder(options.memoryPages);
+  const host = importHostFunctions(module);
+  const coldType = module.typeIndex({ parameters: ['i32'], results: ['i32'] });
+  const code = new Code(1);
+  new RunFunction(code, host, coldType, hot, options).emit();
+  const runBytes = code.finish().length;
+  module.addFunction({ parameters: ['i32'], results: ['i32'] }, code, 'run');
+  module.exportTable('cold', options.coldSlots);
+  return { bytes: module.finish(), runBytes };
+}
+
+class RunFunction {
+  readonly #code: Code;
+  readonly #host: HostFunctionIndices;
+  readonly #coldType: number;
+  readonly #hot: readonly HotForm[];
+  readonly #options: RunOptions;
+  readonly #locals;
+  readonly #status: number;
+  #lowering!: HotLowering;
+
+  constructor(code: Code, host: HostFunctionIndices, coldType: number, hot: readonly HotForm[], options: RunOptions) {
+    this.#code = code;
+    this.#host = host;
+    this.#coldType = coldType;
+    this.#hot = hot;
+    this.#options = options;
+    this.#locals = {
+      pc: code.allocate('i32'),
+      flagAux: code.allocate('i32'),
+      tlb: code.allocate('i32'),
+      entry: code.allocate('i32'),
+      flagResult: code.allocate('i64'),
+      linear: code.allocate('i64'),
+      target: code.allocate('i64'),
+    };
+    this.#status = code.allocate('i32');
+  }
+
+  emit(): void {
+    const code = this.#code;
+    const first = this.#status; // nonzero after entry: reused, since no status is pending then
+    code.i32(1);
+    code.set(first);
+    const next = code.block('loop');
+    const lookup = code.block('block');
+    const branch = code.block('block');
+    const taken = code.block('block');
+    const status = code.block('block');
+    const missWrite = code.block('block');
+    const missRead = code.block('block');
+    const rare = code.block('block');
+    const cold = code.block('block');
+    this.#lowering = new HotLowering(code, this.#options.base, this.#locals, {
+      missRead,
+      missWrite,
+      rare,
+      taken,
+      branch,
+      next,
+    });
+    this.#enter(first, lookup);
+    this.#handlers(cold);
+    code.end(); // cold
+    this.#callCold(status);
+    code.end(); // rare
+    this.#callSlow(2, status);
+    code.end(); // missRead
+    this.#callSlow(0, status);
+    code.end(); // missWrite
+    this.#callSlow(1, status);
+    code.end(); // status
+    this.#handleStatus({ next, branch });
+    code.end(); // taken
+    this.#taken(next);
+    code.end(); // branch
+    this.#addRemaining(-1);
+    code.end(); // lookup
+    this.#lookup(next);
+    code.end(); // next
+    code.op('unreachable');
+  }
+
+  #enter(first: number, lookup: Label): void {
+    const code = this.#code;
+    code.get(first);
+    code.block('if');
+    code.i32(0);
+    code.set(first);
+    this.#lowering.reload();
+    this.#target(STATE.rip);
+    code.br(lookup);
+    code.end();
+  }
+
+  #target(offset: number): void {
+    this.#load('i64_load', offset);
+    this.#code.set(this.#locals.target);
+  }
+
+  #load(op: 'i32_load' | 'i64_load', offset: number): void {
+    this.#code.i32(this.#options.base);
+    this.#code.memory(op, offset);
+  }
+
+  /** Pushes a field of the record at `pc`. */
+  #record(op: 'i32_load16_u' | 'i32_load' | 'i64_load32_s', field: number): void {
+    this.#code.get(this.#locals.pc);
+    this.#code.memory(op, field);
+  }
+
+  /** budget += remaining(pc) + extra: gives back what the rest of this run was charged. */
+  #addRemaining(extra: number): void {
+    const code = this.#code;
+    code.get(BUDGET);
+    this.#record('i32_load16_u', RECORD.remaining);
+    code.op('i32_add');
+    if (extra !== 0) {
+      code.i32(extra);
+      code.op('i32_add');
+    }
+    code.set(BUDGET);
+  }
+
+  #handlers(cold: Label): void {
+    const code = this.#code;
+    const labels = this.#hot.map(() => code.block('block')).reverse();
+    this.#record('i32_load16_u', RECORD.handler);
+    code.brTable(labels, cold);
+    for (const form of this.#hot) {
+      code.end();
+      this.#lowering.fused = form.fused !== undefined;
+      this.#lowering.lower(recordForm(form.form, form.fused), form.form);
+      if (form.falls) {
+        if (this.#lowering.fused) {
+          code.get(this.#locals.pc);
+          code.i32(RECORD.SIZE_BYTES);
+          code.op('i32_add');
+          code.set(this.#locals.pc);
+          code.br(this.#nextLabel());
+        } else this.#lowering.next();
+      }
+    }
+  }
+
+  /** The loop is the outermost label. */
+  #nextLabel(): Label {
+    return { depth: 1 };
+  }
+
+  #setStatus(status: Label): void {
+    this.#code.set(this.#status);
+    this.#lowering.reload();
+    this.#code.br(status);
+  }
+
+  #callCold(status: Label): void {
+    const code = this.#code;
+    this.#lowering.spillFlags();
+    code.get(this.#locals.pc);
+    this.#record('i32_load16_u', RECORD.handler);
+    code.i32(this.#hot.length);
+    code.op('i32_sub');
+    code.callIndirect(this.#coldType);
+    this.#setStatus(status);
+  }
+
+  /** `why`: 0 read miss, 1 write miss, 2 anything else. */
+  #callSlow(why: number, status: Label): void {
+    const code = this.#code;
+    this.#lowering.spillFlags();
+    code.get(this.#locals.pc);
+    code.get(this.#locals.linear);
+    code.op('i32_wrap_i64');
+    code.get(this.#locals.linear);
+    code.i64(32n);
+    code.op('i64_shr_u');
+    code.op('i32_wrap_i64');
+    code.i32(why);
+    code.call(this.#host.slowRecord);
+    this.#setStatus(status);
+  }
+
+  #handleStatus({ next, branch }: Pick<HotLabels, 'next' | 'branch'>): void {
+    const code = this.#code;
+    const cases = [STATUS.NEXT, STATUS.BRANCH, STATUS.FAULT, STATUS.AGAIN, STATUS.STOP, RETRY];
+    const labels = cases.map(() => code.block('block')).reverse();
+    code.get(this.#status);
+    code.brTable(labels, labels[0] as Label);
+    code.end(); // NEXT
+    code.get(this.#locals.pc);
+    code.i32(RECORD.SIZE_BYTES);
+    code.op('i32_add');
+    code.set(this.#locals.pc);
+    code.br(next);
+    code.end(); // BRANCH
+    this.#target(STATE.rip);
+    code.br(branch);
+    code.end(); // FAULT
+    this.#exit(EXIT.FAULT, 0, true);
+    code.end(); // AGAIN
+    code.get(BUDGET);
+    code.i32(1);
+    code.op('i32_sub');
+    code.set(BUDGET);
+    this.#nextUnlessSpent(next);
+    code.end(); // STOP
+    this.#exit(EXIT.STOP, -1, false);
+    code.end(); // RETRY
+    code.br(next);
+  }
+
+  /** Leaves run(): gives back the budget of what was not executed, and stores RIP of `pc` unless it is stored already. */
+  #exit(reason: number, extra: number, storeRip: boolean): void {
+    if (storeRip) this.#lowering.storeRip(false, this.#options.codeSize);
+    this.#addRemaining(extra);
+    this.#leave(reason);
+  }
+
+  #leave(reason: number): void {
+    const code = this.#code;
+    this.#lowering.spillFlags();
+    code.i32(this.#options.base);
+    code.get(BUDGET);
+    code.memory('i32_store', STATE.budget);
+    code.i32(reason);
+    code.op('return');
+  }
+
+  #nextUnlessSpent(next: Label): void {
+    const code = this.#code;
+    code.get(BUDGET);
+    code.i32(0);
+    code.op('i32_ge_s');
+    code.brIf(next);
+    this.#exit(EXIT.BUDGET, 0, true);
+  }
+
+  /** Direct branch: `immediate` of the record links to the target's record if that is in the same page. */
+  #taken(next: Label): void {
+    const code = this.#code;
+    const { pc, entry, target } = this.#locals;
+    this.#record('i32_load', RECORD.immediate);
+    code.tee(entry);
+    code.block('if');
+    this.#addRemaining(-1);
+    code.get(entry);
+    code.set(pc);
+    this.#charge();
+    this.#nextUnlessSpent(next);
+    code.end();
+    this.#load('i64_load', STATE.ripBase);
+    this.#record('i64_load32_s', RECORD.displacement);
+    code.op('i64_add');
+    if (this.#options.codeSize === 32) {
+      code.i64(0xffff_ffffn);
+      code.op('i64_and');
+    }
+    code.set(target);
+  }
+
+  /** budget -= remaining(pc) */
+  #charge(): void {
+    const code = this.#code;
+    code.get(BUDGET);
+    this.#record('i32_load16_u', RECORD.remaining);
+    code.op('i32_sub');
+    code.set(BUDGET);
+  }
+
+  /** Finds the record of `target` in the jump cache, or asks the host. */
+  #lookup(next: Label): void {
+    const code = this.#code;
+    const { pc, entry, target } = this.#locals;
+    code.get(target);
+    code.op('i32_wrap_i64');
+    code.i32(JUMP_CACHE.ENTRIES - 1);
+    code.op('i32_and');
+    code.i32(Math.log2(JUMP_CACHE.ENTRY_BYTES));
+    code.op('i32_shl');
+    code.tee(entry);
+    const offset = this.#options.base + JUMP_CACHE.OFFSET;
+    code.memory('i64_load', offset);
+    code.get(target);
+    code.op('i64_eq');
+    code.get(entry);
+    code.memory('i32_load', offset + 12);
+    this.#load('i32_load', STATE.codeGeneration);
+    code.op('i32_eq');
+    code.op('i32_and');
+    code.block('if');
+    code.get(entry);
+    code.memory('i32_load', offset + 8);
+    code.set(pc);
+    code.else();
+    this.#lowering.spillFlags();
+    code.get(target);
+    code.op('i32_wrap_i64');
+    code.get(target);
+    code.i64(32n);
+    code.op('i64_shr_u');
+    code.op('i32_wrap_i64');
+    code.call(this.#host.lookup);
+    code.tee(pc);
+    code.op('i32_eqz');
+    code.block('if');
+    code.i32(this.#options.base);
+    code.get(target);
+    code.memory('i64_store', STATE.rip);
+    this.#leave(EXIT.FAULT);
+    code.end();
+    code.end();
+    // ripBase = target - offset in page
+    code.i32(this.#options.base);
+    code.get(target);
+    this.#record('i32_load16_u', RECORD.place);
+    code.i32(0xfff);
+    code.op('i32_and');
+    code.op('i64_extend_i32_u');
+    code.op('i64_sub');
+    code.memory('i64_store', STATE.ripBase);
+    this.#charge();
+    this.#nextUnlessSpent(next);
+  }
+}
