@@ -1,6 +1,7 @@
 import * as integer from './integer.ts';
 import { mergeMaps } from './merge.ts';
 import type { OpcodeMap } from './row.ts';
+import * as x87 from './x87.ts';
 
 /** The opcode maps of SDM Vol. 2D App. A, and the VEX-coded ones by their leading bytes. */
 export const MAP_NAMES = ['primary', 'map0f', 'map0f38', 'map0f3a', 'vex0f38', 'vex0f3a'] as const;
@@ -9,7 +10,7 @@ export type OpcodeMaps = Readonly<Record<MapName, OpcodeMap>>;
 /** What a file of opcode rows exports: the parts of the maps that its area fills. */
 export type AreaMaps = Partial<OpcodeMaps>;
 
-const AREAS: readonly AreaMaps[] = [integer];
+const AREAS: readonly AreaMaps[] = [integer, x87];
 
 /** One map of each name from the parts; two rows for one encoding are a bug. */
 export function mergeAreas(areas: readonly AreaMaps[]): OpcodeMaps {
