@@ -1,0 +1,35 @@
+import { AESIMC, AESKEYGENASSIST, binary, SHA256RNDS2, withImmediate } from '../semantics/simd-crypto.ts';
+import type { Packed } from '../semantics/simd-integer.ts';
+import { byPrefix, type Entry, type OpcodeMap, op, type RowOptions } from './row.ts';
+
+/**
+ * AES-NI, PCLMULQDQ and the SHA extensions (SDM Vol. 2D App. A, Tables A-4 and A-5).
+ * Columns: meaning, operands (letters in row.ts), options.
+ */
+
+const aes: RowOptions = { unit: 'sse', feature: 'aes' };
+const pclmulqdq: RowOptions = { unit: 'sse', feature: 'pclmulqdq' };
+const sha: RowOptions = { unit: 'sse', feature: 'sha' };
+
+const aesForm = (meaning: Packed): Entry => byPrefix({ p66: op(meaning, ['Vdq', 'Wdq'], aes) });
+const shaForm = (meaning: Packed): Entry => byPrefix({ none: op(meaning, ['Vdq', 'Wdq'], sha) });
+
+export const map0f38: OpcodeMap = {
+  200: shaForm(binary.SHA1NEXTE),
+  201: shaForm(binary.SHA1MSG1),
+  202: shaForm(binary.SHA1MSG2),
+  203: shaForm(SHA256RNDS2),
+  204: shaForm(binary.SHA256MSG1),
+  205: shaForm(binary.SHA256MSG2),
+  219: aesForm(AESIMC),
+  220: aesForm(binary.AESENC),
+  221: aesForm(binary.AESENCLAST),
+  222: aesForm(binary.AESDEC),
+  223: aesForm(binary.AESDECLAST),
+};
+
+export const map0f3a: OpcodeMap = {
+  68: byPrefix({ p66: op(withImmediate.PCLMULQDQ, ['Vdq', 'Wdq', 'Ib'], pclmulqdq) }),
+  204: byPrefix({ none: op(withImmediate.SHA1RNDS4, ['Vdq', 'Wdq', 'Ib'], sha) }),
+  223: byPrefix({ p66: op(AESKEYGENASSIST, ['Vdq', 'Wdq', 'Ib'], aes) }),
+};

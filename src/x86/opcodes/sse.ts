@@ -1,0 +1,187 @@
+import * as conversion from '../semantics/simd-conversion.ts';
+import * as move from '../semantics/simd-data-transfer.ts';
+import * as float from '../semantics/simd-float.ts';
+import { lanewise, type Packed, unpackHigh } from '../semantics/simd-integer.ts';
+import * as shuffle from '../semantics/simd-shuffle.ts';
+import { byMod, byPrefix, type Entry, group, type OpcodeMap, op, type Row, type RowOptions } from './row.ts';
+
+/**
+ * Floating-point instructions of SSE, SSE2 and SSE3, with their moves and conversions (SDM Vol. 2D App. A, Table A-3).
+ * A mandatory prefix chooses packed single (none), packed double (66), scalar single (F3) or scalar double (F2).
+ * Columns: meaning, operands (letters in row.ts), options.
+ */
+
+const sse: RowOptions = { unit: 'sse', feature: 'sse' };
+const sse2: RowOptions = { unit: 'sse', feature: 'sse2' };
+const sse3: RowOptions = { unit: 'sse', feature: 'sse3' };
+/** Conversions that read or write an MMX register. */
+const mmxSse: RowOptions = { unit: 'mmx', feature: 'sse' };
+const mmxSse2: RowOptions = { unit: 'mmx', feature: 'sse2' };
+const selects = { staticImmediate: true } as const;
+
+/** The four forms of an arithmetic instruction. */
+const arithmetic = (ps: Packed, pd: Packed, ss: Packed, sd: Packed): Entry =>
+  byPrefix({
+    none: op(ps, ['Vdq', 'Wdq'], sse),
+    p66: op(pd, ['Vdq', 'Wdq'], sse2),
+    f3: op(ss, ['Vdq', 'Wd'], sse),
+    f2: op(sd, ['Vdq', 'Wq'], sse2),
+  });
+
+const packed = (ps: Packed, pd: Packed): Entry =>
+  byPrefix({ none: op(ps, ['Vdq', 'Wdq'], sse), p66: op(pd, ['Vdq', 'Wdq'], sse2) });
+
+const { CVTPI2PS, CVTSS2SD, CVTSD2SS } = conversion.partialConversions;
+const { CVTPI2PD, CVTPS2PI, CVTTPS2PI, CVTPD2PI, CVTTPD2PI, ...packedConversions } = conversion.packedConversions;
+const { CVTSI2SS, CVTSI2SD } = conversion.fromGeneral;
+const { CVTSS2SI, CVTTSS2SI, CVTSD2SI, CVTTSD2SI } = conversion.toGeneral;
+const { MOVAPS, MOVAPD, MOVNTPS, MOVNTPD } = move.alignedMoves;
+const { MOVUPS, MOVUPD, MOVLPS, MOVLPD, LDDQU } = move.unalignedMoves;
+const { MOVSS, MOVSD } = move.scalarMoves;
+const math = float.arithmetic;
+
+/** Of a source in memory no MMX state is touched (SDM Vol. 2A "CVTPI2PD"). */
+const cvtpi2pd: Entry = byMod({
+  memory: op(CVTPI2PD, ['Vdq', 'Mq'], sse2),
+  register: op(CVTPI2PD, ['Vdq', 'Nq'], mmxSse2),
+});
+
+const map0f10to17: OpcodeMap = {
+  16: byPrefix({
+    none: op(MOVUPS, ['Vdq', 'Wdq'], sse),
+    p66: op(MOVUPD, ['Vdq', 'Wdq'], sse2),
+    f3: op(MOVSS, ['Vdq', 'Wd'], sse),
+    f2: op(MOVSD, ['Vdq', 'Wq'], sse2),
+  }),
+  17: byPrefix({
+    none: op(MOVUPS, ['Wdq', 'Vdq'], sse),
+    p66: op(MOVUPD, ['Wdq', 'Vdq'], sse2),
+    f3: op(MOVSS, ['Wd', 'Vdq'], sse),
+    f2: op(MOVSD, ['Wq', 'Vdq'], sse2),
+  }),
+  18: byPrefix({
+    none: byMod({
+      memory: op(move.loadsLow.MOVLPS, ['Vdq', 'Mq'], sse),
+      register: op(move.MOVHLPS, ['Vdq', 'Udq'], sse),
+    }),
+    p66: op(move.loadsLow.MOVLPD, ['Vdq', 'Mq'], sse2),
+    f3: op(shuffle.MOVSLDUP, ['Vdq', 'Wdq'], sse3),
+    f2: op(shuffle.MOVDDUP, ['Vdq', 'Wq'], sse3),
+  }),
+  19: byPrefix({ none: op(MOVLPS, ['Mq', 'Vdq'], sse), p66: op(MOVLPD, ['Mq', 'Vdq'], sse2) }),
+  20: packed(lanewise.UNPCKLPS, lanewise.UNPCKLPD),
+  21: packed(unpackHigh.UNPCKHPS, unpackHigh.UNPCKHPD),
+  22: byPrefix({
+    none: byMod({
+      memory: op(move.loadsHigh.MOVHPS, ['Vdq', 'Mq'], sse),
+      register: op(move.loadsHigh.MOVLHPS, ['Vdq', 'Udq'], sse),
+    }),
+    p66: op(move.loadsHigh.MOVHPD, ['Vdq', 'Mq'], sse2),
+    f3: op(shuffle.MOVSHDUP, ['Vdq', 'Wdq'], sse3),
+  }),
+  23: byPrefix({
+    none: op(move.storesHigh.MOVHPS, ['Mq', 'Vdq'], sse),
+    p66: op(move.storesHigh.MOVHPD, ['Mq', 'Vdq'], sse2),
+  }),
+};
+
+const map0f28to2f: OpcodeMap = {
+  40: byPrefix({ none: op(MOVAPS, ['Vdq', 'Wdq'], sse), p66: op(MOVAPD, ['Vdq', 'Wdq'], sse2) }),
+  41: byPrefix({ none: op(MOVAPS, ['Wdq', 'Vdq'], sse), p66: op(MOVAPD, ['Wdq', 'Vdq'], sse2) }),
+  42: byPrefix({
+    none: op(CVTPI2PS, ['Vdq', 'Qq'], mmxSse),
+    p66: cvtpi2pd,
+    f3: op(CVTSI2SS, ['Vdq', 'Ey'], sse),
+    f2: op(CVTSI2SD, ['Vdq', 'Ey'], sse2),
+  }),
+  43: byPrefix({ none: op(MOVNTPS, ['Mdq', 'Vdq'], sse), p66: op(MOVNTPD, ['Mdq', 'Vdq'], sse2) }),
+  44: byPrefix({
+    none: op(CVTTPS2PI, ['Pq', 'Wq'], mmxSse),
+    p66: op(CVTTPD2PI, ['Pq', 'Wdq'], mmxSse2),
+    f3: op(CVTTSS2SI, ['Gy', 'Wd'], sse),
+    f2: op(CVTTSD2SI, ['Gy', 'Wq'], sse2),
+  }),
+  45: byPrefix({
+    none: op(CVTPS2PI, ['Pq', 'Wq'], mmxSse),
+    p66: op(CVTPD2PI, ['Pq', 'Wdq'], mmxSse2),
+    f3: op(CVTSS2SI, ['Gy', 'Wd'], sse),
+    f2: op(CVTSD2SI, ['Gy', 'Wq'], sse2),
+  }),
+  46: byPrefix({
+    none: op(float.comparisonsToFlags.UCOMISS, ['Vdq', 'Wd'], sse),
+    p66: op(float.comparisonsToFlags.UCOMISD, ['Vdq', 'Wq'], sse2),
+  }),
+  47: byPrefix({
+    none: op(float.comparisonsToFlags.COMISS, ['Vdq', 'Wd'], sse),
+    p66: op(float.comparisonsToFlags.COMISD, ['Vdq', 'Wq'], sse2),
+  }),
+};
+
+const { SQRTPS, SQRTPD, SQRTSS, SQRTSD } = float.squareRoots;
+const { RCPPS, RCPSS, RSQRTPS, RSQRTSS } = float.approximations;
+
+const map0f50to5f: OpcodeMap = {
+  80: byPrefix({
+    none: op(shuffle.masks.MOVMSKPS, ['Gd', 'Udq'], sse),
+    p66: op(shuffle.masks.MOVMSKPD, ['Gd', 'Udq'], sse2),
+  }),
+  81: arithmetic(SQRTPS, SQRTPD, SQRTSS, SQRTSD),
+  82: byPrefix({ none: op(RSQRTPS, ['Vdq', 'Wdq'], sse), f3: op(RSQRTSS, ['Vdq', 'Wd'], sse) }),
+  83: byPrefix({ none: op(RCPPS, ['Vdq', 'Wdq'], sse), f3: op(RCPSS, ['Vdq', 'Wd'], sse) }),
+  84: packed(lanewise.ANDPS, lanewise.ANDPD),
+  85: packed(lanewise.ANDNPS, lanewise.ANDNPD),
+  86: packed(lanewise.ORPS, lanewise.ORPD),
+  87: packed(lanewise.XORPS, lanewise.XORPD),
+  88: arithmetic(math.ADDPS, math.ADDPD, math.ADDSS, math.ADDSD),
+  89: arithmetic(math.MULPS, math.MULPD, math.MULSS, math.MULSD),
+  90: byPrefix({
+    none: op(packedConversions.CVTPS2PD, ['Vdq', 'Wq'], sse2),
+    p66: op(packedConversions.CVTPD2PS, ['Vdq', 'Wdq'], sse2),
+    f3: op(CVTSS2SD, ['Vdq', 'Wd'], sse2),
+    f2: op(CVTSD2SS, ['Vdq', 'Wq'], sse2),
+  }),
+  91: byPrefix({
+    none: op(packedConversions.CVTDQ2PS, ['Vdq', 'Wdq'], sse2),
+    p66: op(packedConversions.CVTPS2DQ, ['Vdq', 'Wdq'], sse2),
+    f3: op(packedConversions.CVTTPS2DQ, ['Vdq', 'Wdq'], sse2),
+  }),
+  92: arithmetic(math.SUBPS, math.SUBPD, math.SUBSS, math.SUBSD),
+  93: arithmetic(math.MINPS, math.MINPD, math.MINSS, math.MINSD),
+  94: arithmetic(math.DIVPS, math.DIVPD, math.DIVSS, math.DIVSD),
+  95: arithmetic(math.MAXPS, math.MAXPD, math.MAXSS, math.MAXSD),
+};
+
+/** SSE3's arithmetic across lanes: double with 66, single with F2. */
+const horizontal = (pd: Packed, ps: Packed): Entry =>
+  byPrefix({ p66: op(pd, ['Vdq', 'Wdq'], sse3), f2: op(ps, ['Vdq', 'Wdq'], sse3) });
+
+const { HADDPS, HADDPD, HSUBPS, HSUBPD } = float.horizontal;
+const { CMPPS, CMPPD, CMPSS, CMPSD } = float.comparisons;
+const shuffled = (meaning: typeof shuffle.SHUFPS, since: RowOptions): Row =>
+  op(meaning, ['Vdq', 'Wdq', 'Ib'], { ...since, ...selects });
+
+export const map0f: OpcodeMap = {
+  ...map0f10to17,
+  ...map0f28to2f,
+  ...map0f50to5f,
+  124: horizontal(HADDPD, HADDPS),
+  125: horizontal(HSUBPD, HSUBPS),
+  174: group({
+    2: byPrefix({ none: op(move.LDMXCSR, ['Md'], sse) }),
+    3: byPrefix({ none: op(move.STMXCSR, ['Md'], sse) }),
+  }),
+  194: byPrefix({
+    none: op(CMPPS, ['Vdq', 'Wdq', 'Ib'], sse),
+    p66: op(CMPPD, ['Vdq', 'Wdq', 'Ib'], sse2),
+    f3: op(CMPSS, ['Vdq', 'Wd', 'Ib'], sse),
+    f2: op(CMPSD, ['Vdq', 'Wq', 'Ib'], sse2),
+  }),
+  198: byPrefix({ none: shuffled(shuffle.SHUFPS, sse), p66: shuffled(shuffle.SHUFPD, sse2) }),
+  208: horizontal(float.ADDSUBPD, float.ADDSUBPS),
+  230: byPrefix({
+    p66: op(packedConversions.CVTTPD2DQ, ['Vdq', 'Wdq'], sse2),
+    f3: op(packedConversions.CVTDQ2PD, ['Vdq', 'Wq'], sse2),
+    f2: op(packedConversions.CVTPD2DQ, ['Vdq', 'Wdq'], sse2),
+  }),
+  240: byPrefix({ f2: op(LDDQU, ['Vdq', 'Mdq'], sse3) }),
+};
