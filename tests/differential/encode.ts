@@ -283,9 +283,12 @@ export function encodeRandom(prng: Prng, encoding: Encoding, record: CaseRecord)
     const prefix = prng.pick(
       mode === 64 ? [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x64, 0x65, 0x65] : [0x26, 0x2e, 0x36, 0x3e, 0x64],
     );
-    prefixes.push(prefix);
-    if (mode === 64 && prefix === 0x64) segmentBase = record.fsBase;
-    if (mode === 64 && prefix === 0x65) segmentBase = record.gsBase;
+    const base = mode === 32 ? 0n : prefix === 0x64 ? record.fsBase : prefix === 0x65 ? record.gsBase : 0n;
+    // A 32-bit offset is never negative: a base above the operand does not reach it.
+    if (addressSize === 64 || base <= DATA_LINEAR) {
+      prefixes.push(prefix);
+      segmentBase = base;
+    }
   }
   if (choice.prefix66) prefixes.push(0x66);
   if (choice.prefix67) prefixes.push(0x67);

@@ -248,6 +248,16 @@ function frameAtStack({ prng, record }: Tweak): void {
   if (prng.chance(0.9)) record.gpr[RBP] = BigInt(WINDOWS.stack.linear + 192 + prng.below(24) * 8);
 }
 
+/** A frame and a level that fit the stack window, mostly: the last bytes are imm16 and imm8. */
+function enterFrame(tweak: Tweak): void {
+  const { prng, record } = tweak;
+  frameAtStack(tweak);
+  if (prng.chance(0.1)) return;
+  const code = [...record.code];
+  code.splice(-3, 3, prng.below(128), 0, (prng.u32() & 0xe0) | prng.pick([0, 0, 1, 2, 3, 7]));
+  record.code = code;
+}
+
 function tableAtRbx({ prng, record }: Tweak): void {
   if (prng.chance(0.95)) record.gpr[RBX] = BigInt(WINDOWS.data.linear + prng.below(WINDOWS.data.sizeBytes - 256));
 }
@@ -311,16 +321,21 @@ function nearbyExponents({ prng, record }: Tweak): void {
 const shifts = Object.fromEntries(
   ['PSLLW', 'PSLLD', 'PSLLQ', 'PSRLW', 'PSRLD', 'PSRLQ', 'PSRAW', 'PSRAD'].map((name) => [name, shiftCount]),
 );
-const strings = Object.fromEntries(['MOVS', 'CMPS', 'STOS', 'LODS', 'SCAS'].map((name) => [name, stringOperands]));
+const strings = Object.fromEntries(
+  ['MOVS', 'CMPS', 'STOS', 'LODS', 'SCAS'].flatMap((name) => [
+    [name, stringOperands],
+    [`${name}B`, stringOperands],
+  ]),
+);
 const bits = Object.fromEntries(['BT', 'BTS', 'BTR', 'BTC'].map((name) => [name, bitOffset]));
-const frames = Object.fromEntries(['LEAVE', 'ENTER'].map((name) => [name, frameAtStack]));
 
 /** What a mnemonic's operands must be like to do something worth comparing. */
 const TWEAKS: Readonly<Record<string, (tweak: Tweak) => void>> = {
   ...shifts,
   ...strings,
   ...bits,
-  ...frames,
+  LEAVE: frameAtStack,
+  ENTER: enterFrame,
   DIV: dividend,
   IDIV: dividend,
   CMPXCHG: compareExchange,

@@ -38,14 +38,15 @@ const SYS = {
   mmap: 9n,
   rt_sigaction: 13n,
   rt_sigreturn: 15n,
-  alarm: 37n,
+  setitimer: 38n,
   exit: 60n,
   sigaltstack: 131n,
   ftruncate: 77n,
   memfd_create: 319n,
 } as const;
 
-const SIGNALS = { SIGILL: 4, SIGTRAP: 5, SIGBUS: 7, SIGFPE: 8, SIGSEGV: 11 } as const;
+export const SIGALRM = 14;
+const SIGNALS = [4 /* SIGILL */, 5 /* SIGTRAP */, 7 /* SIGBUS */, 8 /* SIGFPE */, 11 /* SIGSEGV */, SIGALRM];
 
 // mmap: PROT_* and MAP_*
 const READ = 1n;
@@ -61,8 +62,8 @@ const POPULATE = 0x8000n;
 // SA_SIGINFO | SA_RESTORER | SA_ONSTACK
 const SA_FLAGS = 0x0c00_0004n;
 
-/** Seconds until a batch that hangs is killed. */
-const ALARM_SECONDS = 30n;
+/** Every so many seconds the case that runs just then is ended with SIGALRM: it hangs, or is run again by the caller. */
+const TICK_SECONDS = 1n;
 
 /** Offsets in the kernel's struct ucontext: 40 bytes, then sigcontext_64 (arch/x86/include/uapi/asm/sigcontext.h). */
 const UC = {
@@ -119,8 +120,7 @@ export function nativeRunnerElf(): Uint8Array {
   emitMappings(a);
   emitSignalSetup(a);
   emitReadBatch(a);
-  a.movImm('rdi', ALARM_SECONDS);
-  a.syscall(SYS.alarm);
+  emitTimer(a);
   a.bytes(0xcc); // into the handler, for good
   const program = a.assemble();
   return writeElf(program, { base: IMAGE_LINEAR, entry: a.labelOffset('start') });
@@ -389,14 +389,16 @@ function emitSignalSetup(a: Assembler): void {
   a.movImm('rsi', 0n);
   a.syscall(SYS.sigaltstack);
   emitCheck(a);
-  // struct kernel_sigaction: handler, flags, restorer, mask (at 24, zero)
+  // struct kernel_sigaction: handler, flags, restorer, mask: the handler is never interrupted
   a.leaLabel('rax', 'handler');
   a.store64(mem('rbx', 0), 'rax');
   a.movImm('rax', SA_FLAGS);
   a.store64(mem('rbx', 8), 'rax');
   a.leaLabel('rax', 'restorer');
   a.store64(mem('rbx', 16), 'rax');
-  for (const signal of Object.values(SIGNALS)) {
+  a.movImm('rax', 0xffff_ffff_ffff_ffffn);
+  a.store64(mem('rbx', 24), 'rax');
+  for (const signal of SIGNALS) {
     a.movImm('rdi', BigInt(signal));
     a.mov('rsi', 'rbx');
     a.movImm('rdx', 0n);
@@ -404,6 +406,21 @@ function emitSignalSetup(a: Assembler): void {
     a.syscall(SYS.rt_sigaction);
     emitCheck(a);
   }
+}
+
+function emitTimer(a: Assembler): void {
+  a.movImm('rsi', VARIABLES_LINEAR + BigInt(VARIABLES.scratch));
+  // struct itimerval: interval and value, seconds and microseconds each
+  a.movImm('rax', TICK_SECONDS);
+  a.store64(mem('rsi', 0), 'rax');
+  a.store64(mem('rsi', 16), 'rax');
+  a.movImm('rax', 0n);
+  a.store64(mem('rsi', 8), 'rax');
+  a.store64(mem('rsi', 24), 'rax');
+  a.movImm('rdi', 0n); // ITIMER_REAL
+  a.movImm('rdx', 0n);
+  a.syscall(SYS.setitimer);
+  emitCheck(a);
 }
 
 /** Reads stdin to its end; sets `end`. */

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { CaseBatch, type CaseRecord } from './case.ts';
 import { CODE_LINEAR, CS_32, DATA_LINEAR, READ_ONLY_LINEAR, RECORD, UNMAPPED_LINEAR, WINDOWS } from './layout.ts';
 import { openNativeHost } from './runner.ts';
+import { SIGALRM } from './runner-program.ts';
 
 const host = await openNativeHost();
 if (host.kind === 'unavailable') console.log(`native runner: skipped, ${host.reason}`);
@@ -151,6 +152,16 @@ describe.skipIf(host.kind === 'unavailable')('NativeRunner', () => {
     });
     expect(result.window(WINDOWS.stack)[248]).toBe(0x22);
     expect(result.gpr[4]).toBe(BigInt(WINDOWS.stack.linear + 248));
+  });
+
+  test('ends a case that hangs with SIGALRM', async () => {
+    if (host.kind === 'unavailable') return;
+    const batch = CaseBatch.allocate(2);
+    batch.records[0]!.code = [0xeb, 0xfe]; // jmp to itself
+    batch.records[1]!.code = [0x48, 0xff, 0xc0]; // inc rax
+    const results = (await host.runner.run(batch)).records;
+    expect(results[0]!.signal).toBe(SIGALRM);
+    expect(results[1]!.gpr[0]).toBe(1n);
   });
 
   test('survives a case that sets AC, NT and DF', async () => {

@@ -1,0 +1,70 @@
+import type { Masks } from './compare.ts';
+import type { Encoded } from './encode.ts';
+import { offsetOf } from './generate.ts';
+import type { CaseRecord } from './native/case.ts';
+import { RECORD } from './native/layout.ts';
+
+/** Where implementations may differ by the manuals' own words, and what of a result is left out for it. */
+type Quirk = (encoded: Encoded, given: CaseRecord) => Masks;
+
+const C1 = 0x0200;
+const PE = 0x0020;
+const ST0 = RECORD.fxsave + 32;
+const ST1 = ST0 + 16;
+const xmm = (index: number): number => RECORD.fxsave + 160 + 16 * index;
+
+/** SDM Vol. 1 §8.3.10 "Transcendental Instruction Accuracy": an error below one unit in the last place. */
+const transcendental: Quirk = () => ({
+  ignoredFsw: C1 | PE,
+  tolerance: { format: 'f80', at: [ST0, ST1], ulps: 1 },
+});
+
+/** A relative error below 1.5 * 2^-12 on either side: SDM Vol. 2B "RCPPS". 2^-12 is 2^12 units at the end of a binade. */
+const approximation: Quirk = (encoded) => {
+  const at = xmm(encoded.reg);
+  return { tolerance: { format: 'f32', at: [at, at + 4, at + 8, at + 12], ulps: 3 << 12 } };
+};
+
+/** Last instruction and operand: AMD stores them only while an exception is pending (APM Vol. 2 §11.4.4). */
+const savedPointers =
+  (first: number, bytes: number): Quirk =>
+  (encoded) => {
+    const at = encoded.memory === undefined ? undefined : offsetOf(encoded.memory.linear, first + bytes);
+    return at === undefined ? {} : { ignore: [{ at: at + first, bytes }] };
+  };
+
+/** The environment holds pointers in its second half, in 16-bit form from byte 6, in 32-bit form from byte 12. */
+const environmentPointers: Quirk = (encoded, given) =>
+  encoded.operandSize === 16 ? savedPointers(6, 8)(encoded, given) : savedPointers(12, 16)(encoded, given);
+
+/** A random number, and CF that says there was one. */
+const randomNumber: Quirk = (encoded) => ({
+  undefinedFlags: 1,
+  ignore: encoded.rm < 0 ? [] : [{ at: RECORD.gpr + 8 * encoded.rm, bytes: 8 }],
+});
+
+const names = (list: string, quirk: Quirk): Record<string, Quirk> =>
+  Object.fromEntries(list.split(' ').map((name) => [name, quirk]));
+
+const QUIRKS: Readonly<Record<string, Quirk>> = {
+  ...names('F2XM1 FYL2X FYL2XP1 FPTAN FPATAN FSIN FCOS FSINCOS', transcendental),
+  ...names('RCPPS RCPSS RSQRTPS RSQRTSS', approximation),
+  ...names('FXSAVE XSAVE XSAVEC XSAVEOPT', savedPointers(6, 18)),
+  ...names('FNSTENV FNSAVE FSTENV FSAVE', environmentPointers),
+  ...names('RDRAND RDSEED', randomNumber),
+};
+
+export function masksFor(encoded: Encoded, given: CaseRecord): Masks {
+  return QUIRKS[encoded.encoding.mnemonic]?.(encoded, given) ?? {};
+}
+
+/**
+ * Not compared: they enter the host's kernel, or answer with what belongs to the host (time, identity), or are
+ * emulated by it.
+ */
+export const NOT_COMPARED: ReadonlySet<string> = new Set(
+  (
+    'SYSCALL SYSENTER SYSEXIT SYSRET INT INT1 INT3 CPUID RDTSC RDTSCP RDPMC RDPID XGETBV ' +
+    'SGDT SIDT SLDT STR SMSW MONITOR MWAIT'
+  ).split(' '),
+);
