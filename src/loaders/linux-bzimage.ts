@@ -16,7 +16,7 @@ const DEFAULT_LOAD_GPA = 0x10_0000;
 /** Where a vmlinux file's first segment lies in the file: the linker's page size. */
 const SEGMENT_OFFSET_BYTES = { elf64: 0x20_0000, elf32: 0x1000 } as const;
 /** Kernels pack to a third or a fifth; a length far beyond that is damage, not a reason to ask for more memory. */
-const MAX_UNPACK_RATIO = 64;
+const PLAUSIBLE_UNPACK = { ratio: 64, slackBytes: 0x100_0000 } as const;
 
 interface BzImage {
   readonly version: number;
@@ -89,7 +89,7 @@ function parseBzImage(kernel: Uint8Array, name: string): BzImage {
 function unpackKernel({ memory, kernelName }: LoadRequest, { payload, is64Bit, preferredGpa }: BzImage): PlacedElf {
   const sizeBytes = unpackedSizeBytes(payload);
   const codec = findCodec(payload);
-  if (codec === undefined || sizeBytes === 0 || sizeBytes > DEFAULT_LOAD_GPA + payload.length * MAX_UNPACK_RATIO) {
+  if (codec === undefined || sizeBytes === 0 || sizeBytes > plausibleSizeBytes(payload)) {
     throw loadError(
       'VMM_KERNEL_CORRUPT',
       `Kernel ${kernelName} is damaged: ${mebibytes(payload.length)} of payload cannot hold ${mebibytes(sizeBytes)}`,
@@ -105,6 +105,10 @@ function unpackKernel({ memory, kernelName }: LoadRequest, { payload, is64Bit, p
   }
   unpack(codec, payload, memory.bytes.subarray(gpa, gpa + sizeBytes));
   return placeUnpackedElf(memory, { gpa, sizeBytes }, kernelName);
+}
+
+function plausibleSizeBytes(payload: Uint8Array): number {
+  return payload.length * PLAUSIBLE_UNPACK.ratio + PLAUSIBLE_UNPACK.slackBytes;
 }
 
 /** Boot protocol 2.02 to 2.15: the protected-mode code at 1 MiB finds a place for itself. */
