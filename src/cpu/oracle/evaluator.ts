@@ -30,16 +30,17 @@ export class Evaluator extends StateEvaluator implements Emitter {
   }
 
   protected readBytes(address: Address, bytes: number, forWrite: boolean): bigint {
-    this.reach(PROGRESS.CHECKS);
+    this.mayFault();
     const { segment, offset } = placeOf(address);
     if (forWrite) this.cpu.probeWrite(segment, offset, bytes);
     return this.cpu.readMemory(segment, offset, bytes);
   }
 
   protected writeBytes(address: Address, bytes: number, value: bigint): void {
-    this.reach(PROGRESS.STORES);
+    this.mayFault(PROGRESS.STORES);
     const { segment, offset } = placeOf(address);
     this.cpu.writeMemory(segment, offset, bytes, value);
+    this.reach(PROGRESS.STORES);
   }
 
   load(address: Address, width: Width, options: { forWrite?: boolean } = {}): Int {
@@ -76,7 +77,7 @@ export class Evaluator extends StateEvaluator implements Emitter {
   }
 
   probeWrite(address: Address, bytes: number): void {
-    this.reach(PROGRESS.CHECKS);
+    this.mayFault();
     const { segment, offset } = placeOf(address);
     this.cpu.probeWrite(segment, offset, bytes);
   }
@@ -121,7 +122,7 @@ export class Evaluator extends StateEvaluator implements Emitter {
   }
 
   checkTarget(target: Int): void {
-    this.reach(PROGRESS.CHECKS);
+    this.mayFault();
     const ip = unsignedOf(target);
     if (this.mode64) {
       if (BigInt.asIntN(48, ip) !== BigInt.asIntN(64, ip)) this.raise(VECTOR.GP, 0);
@@ -150,7 +151,7 @@ export class Evaluator extends StateEvaluator implements Emitter {
   }
 
   raise(vector: number, errorCode?: number): void {
-    this.reach(PROGRESS.CHECKS);
+    this.mayFault();
     this.cpu.raise(vector, errorCode);
   }
 
@@ -165,7 +166,7 @@ export class Evaluator extends StateEvaluator implements Emitter {
   }
 
   #float(lanes: FloatLanes, a: Vec, b: Vec): Vec {
-    this.reach(PROGRESS.CHECKS);
+    this.mayFault();
     const { result, flags } = floatLanes(lanes, [bitsOf(a), bitsOf(b)], this.cpu.u32(STATE.mxcsr));
     this.#raiseFloat(flags);
     return toVec(result);
@@ -194,7 +195,7 @@ export class Evaluator extends StateEvaluator implements Emitter {
     const entry = intrinsics[name];
     assert(entry !== undefined, `${name} is in the table of intrinsics`);
     if (entry.kind === 'pure') return entry.evaluate(args);
-    this.reach(PROGRESS.CHECKS);
+    this.mayFault();
     const { result, flags } = entry.evaluate(args, this.cpu.u32(STATE.mxcsr));
     this.#raiseFloat(flags);
     return result;

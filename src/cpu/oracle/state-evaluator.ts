@@ -45,11 +45,14 @@ export class StateEvaluator extends VectorEvaluator {
     this.instruction = instruction;
   }
 
-  /** Something that may fault, or a change: after later ones, a fault would leave the instruction half done. */
+  /** Something that may fault comes: after a later kind of change it would leave the instruction half done. */
+  protected mayFault(latest: number = PROGRESS.CHECKS): void {
+    assert(this.#progress <= latest, `${this.instruction.row.semantics.name} checks and stores before it changes more`);
+  }
+
+  /** Memory or a register has changed. */
   protected reach(progress: number): void {
-    const name = this.instruction.row.semantics.name;
-    assert(this.#progress <= progress, `${name} makes no check or store after a change`);
-    this.#progress = progress;
+    this.#progress = Math.max(this.#progress, progress);
   }
 
   /** Has anything changed? A fault now would be a bug. */

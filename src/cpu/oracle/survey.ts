@@ -35,7 +35,7 @@ class Surveyor extends BoundEvaluator {
     otherwise?.();
   }
 
-  protected override reach(): void {}
+  protected override mayFault(): void {}
 
   override raise(): void {}
 

@@ -100,13 +100,13 @@ const evenProducts =
 const pairSums =
   (
     product: (a: bigint, b: bigint, bits: number) => bigint,
-    fit: (sum: bigint, bits: number) => bigint,
+    settle: (sum: bigint, bits: number) => bigint,
   ): VectorOperation =>
   (a, b, bits) =>
     fromLanes(
       Array.from({ length: a.length / 2 }, (_, n) => {
         const term = (i: number): bigint => product(a[i]!, b[i]!, bits);
-        return fit(term(2 * n) + term(2 * n + 1), bits * 2);
+        return settle(term(2 * n) + term(2 * n + 1), bits * 2);
       }),
       bits * 2,
     );

@@ -197,13 +197,18 @@ export const RCR1 = rotateOnce('RCR', (e, a) => {
   return { r, cf: e.bit(a, 0), of: e.boolXor(top(e, r), top(e, a)) };
 });
 
-/** SHLD and SHRD: a 16-bit count above 16 is undefined; processors shift dst:src:dst. */
-const doubleShift = (name: string, shifter: (e: Emitter, a: Int, b: Int, count: Int) => { r: Int; cf: Bool }) =>
+/** What a double shift gives; the flags use `cf` when the count is not 0. */
+interface DoubleShifted {
+  readonly r: Int;
+  readonly cf: Bool;
+}
+
+const doubleShift = (name: string, shifter: (e: Emitter, a: Int, b: Int, count: Int) => DoubleShifted) =>
   describe(name, ['dst', 'src', 'src2'], ({ e, dst, src, src2 }) => {
     const { width } = dst;
     const count = countOf(e, src2, width);
     const a = dst.read();
-    const { r, cf } = shifter(e, a, src.read(), e.resize(count, width === 16 ? 32 : 64));
+    const { r, cf } = shifter(e, a, src.read(), e.resize(count, 64));
     dst.write(r);
     e.when(e.boolNot(e.isZero(count)), () => {
       e.resultFlags(r, { CF: cf, OF: e.boolXor(top(e, a), top(e, r)) });
@@ -213,24 +218,34 @@ const doubleShift = (name: string, shifter: (e: Emitter, a: Int, b: Int, count: 
     });
   });
 
-/** high:low in twice the width of 16 or 32. */
-const join = (e: Emitter, high: Int, low: Int): Int => {
-  const width: 32 | 64 = high.width === 16 ? 32 : 64;
-  return e.or(e.shl(e.zeroExtend(high, width), e.int(width, high.width)), e.zeroExtend(low, width));
-};
+/** high:low:low for words, high:low for doublewords. */
+function concatenate(e: Emitter, high: Int, low: Int): Int {
+  const upper = e.shl(e.zeroExtend(high, 64), e.int(64, 32));
+  const lower = e.zeroExtend(low, 64);
+  return e.or(upper, high.width === 16 ? e.mul(lower, e.int(64, 0x1_0001)) : lower);
+}
 
+/**
+ * Counts above 16 are undefined for words. AMD's processors, and Intel's before P6, then shift dst:src:src (these do
+ * too); later ones dst:src:dst.
+ */
 export const SHLD = doubleShift('SHLD', (e, a, b, count) => {
   if (a.width === 64) {
     return { r: e.or(e.shl(a, count), shrByRest(e, b, count)), cf: e.bit(e.rotl(a, count), 0) };
   }
-  const rotated = e.rotl(join(e, a, b), count);
-  return { r: e.truncate(e.shr(rotated, e.int(rotated.width, a.width)), a.width), cf: e.bit(rotated, 0) };
+  const x = concatenate(e, a, b);
+  const r = e.truncate(e.shr(e.shl(x, count), e.int(64, 32)), a.width);
+  const cf = a.width === 16 ? e.bit(e.shl(x, count), 48) : e.bit(e.rotl(x, count), 0);
+  return { r, cf };
 });
 
 export const SHRD = doubleShift('SHRD', (e, a, b, count) => {
   if (a.width === 64) {
     return { r: e.or(e.shr(a, count), shlByRest(e, b, count)), cf: top(e, e.rotr(a, count)) };
   }
-  const rotated = e.rotr(join(e, b, a), count);
-  return { r: e.truncate(rotated, a.width), cf: top(e, rotated) };
+  // Doublewords: src:dst. Words: src:src:dst.
+  const source = e.zeroExtend(b, 64);
+  const upper = a.width === 16 ? e.mul(source, e.int(64, 0x1_0001_0000)) : e.shl(source, e.int(64, 32));
+  const x = e.or(upper, e.zeroExtend(a, 64));
+  return { r: e.truncate(e.shr(x, count), a.width), cf: top(e, e.rotr(x, count)) };
 });

@@ -86,7 +86,10 @@ export const PUSHA = procedure(
   { endsBlock: false },
 );
 
-/** Operands: bytes of locals (Iw), nesting level (Ib). SDM Vol. 2A "ENTER". */
+/**
+ * Operands: bytes of locals (Iw), nesting level (Ib). SDM Vol. 2A "ENTER". Everything is checked first, in the order of
+ * the accesses; then the display is copied word by word, since the frames may overlap.
+ */
 export const ENTER = procedure(
   'ENTER',
   (cpu, instruction) => {
@@ -94,28 +97,29 @@ export const ENTER = procedure(
     const localBytes = locals?.kind === 'immediate' ? BigInt.asUintN(16, locals.value) : 0n;
     const level = instruction.immediate2 & 31;
     const width = instruction.operandSize;
-    const bytes = BigInt(width / 8);
+    const bytes = width / 8;
     const stack = stackOf(cpu);
-    const outer = cpu.readGpr(GPR.RBP, width);
+    const slot = (n: number): bigint => offsetIn(stack, stack.top - BigInt((n + 1) * bytes));
+    const display = (n: number): bigint => offsetIn(stack, cpu.readGpr(GPR.RBP, stack.width) - BigInt(n * bytes));
     // On a 16-bit stack EBP gets the upper half of ESP too.
-    const above = cpu.readGpr(GPR.RSP, 64) - stack.top;
-    const frame = BigInt.asUintN(width, above + offsetIn(stack, stack.top - bytes));
-    const values = [outer];
+    const frame = BigInt.asUintN(width, cpu.readGpr(GPR.RSP, 64) - stack.top + slot(0));
+    const pushed = 1 + level;
+    const top = offsetIn(stack, stack.top - BigInt(pushed * bytes) - localBytes);
+
+    cpu.probeWrite(SEG.SS, slot(0), bytes);
     for (let n = 1; n < level; n++) {
-      const display = offsetIn(stack, cpu.readGpr(GPR.RBP, stack.width) - BigInt(n) * bytes);
-      values.push(cpu.readMemory(SEG.SS, display, Number(bytes)));
+      cpu.readMemory(SEG.SS, display(n), bytes);
+      cpu.probeWrite(SEG.SS, slot(n), bytes);
     }
-    if (level > 0) values.push(frame);
-    const top = offsetIn(stack, stack.top - BigInt(values.length) * bytes - localBytes);
-    const slot = (n: number): bigint => offsetIn(stack, stack.top - BigInt(n + 1) * bytes);
-    values.forEach((_, n) => {
-      cpu.probeWrite(SEG.SS, slot(n), Number(bytes));
-    });
+    if (level > 0) cpu.probeWrite(SEG.SS, slot(level), bytes);
     // The new top must be writable too, though nothing is stored there.
-    cpu.probeWrite(SEG.SS, top, Number(bytes));
-    values.forEach((value, n) => {
-      cpu.writeMemory(SEG.SS, slot(n), Number(bytes), value);
-    });
+    cpu.probeWrite(SEG.SS, top, bytes);
+
+    cpu.writeMemory(SEG.SS, slot(0), bytes, cpu.readGpr(GPR.RBP, width));
+    for (let n = 1; n < level; n++) {
+      cpu.writeMemory(SEG.SS, slot(n), bytes, cpu.readMemory(SEG.SS, display(n), bytes));
+    }
+    if (level > 0) cpu.writeMemory(SEG.SS, slot(level), bytes, frame);
     cpu.writeGpr(GPR.RBP, width, frame);
     cpu.writeGpr(GPR.RSP, stack.width, top);
   },

@@ -42,8 +42,9 @@ const compares = (name: string, widthOf: ElementWidth) =>
       const width = widthOf(form);
       const first = sourceIndex(form);
       const second = destinationIndex(form);
-      const a = e.load(e.dataAddress(first), width);
+      // Processors read the second operand first, as CR2 shows when both fault.
       const b = e.load(destination(e, second), width);
+      const a = e.load(e.dataAddress(first), width);
       const step = stepOf(form, width);
       e.setGpr(GPR.RSI, e.add(first, step));
       e.setGpr(GPR.RDI, e.add(second, step));
