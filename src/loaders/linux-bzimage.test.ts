@@ -119,7 +119,7 @@ test('segments that would have to slide up are placed too', () => {
   const { memory } = request;
   expect(Buffer.compare(memory.bytes.subarray(0x100_0000, 0x100_0000 + TEXT.length), TEXT)).toBe(0);
   expect(Buffer.compare(memory.bytes.subarray(0x100_2000, 0x100_2000 + DATA.length), DATA)).toBe(0);
-  expect([...new Set(memory.bytes.subarray(0xe0_0000, 0xe0_4000))]).toEqual([0]); // where the file was unpacked
+  expect([...new Set(memory.bytes.subarray(0xe0_0000, 0xe0_0000 + elf.length))]).toEqual([0]); // where the file was unpacked
 });
 
 test.each([
