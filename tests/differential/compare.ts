@@ -47,6 +47,11 @@ export function normaliseNative(result: CaseRecord): void {
     result.rip = BigInt(rip - 1);
   }
   if (result.vector !== 14) view.setBigUint64(RECORD.cr2, 0n, true);
+  else if (result.cr2 >> 63n === 1n) {
+    // Linux reports every fault in its own half of the address space as a protection violation.
+    view.setUint32(RECORD.errorCode, result.errorCode & ~1, true);
+  }
+  view.setUint16(RECORD.stray, result.stray ? 1 : 0, true);
   result.rflags = result.rflags & VISIBLE_RFLAGS;
   view.setUint32(RECORD.rflags + 4, 0, true);
   view.setUint16(RECORD.signal, 0, true);

@@ -121,6 +121,9 @@ function pickLinear(prng: Prng, bytes: number, options: { alignment: number; loc
 const RSP = 4;
 const RBP = 5;
 
+/** AMD lets F2 and F3 choose LOOPE or LOOPNE: nothing that a manual says. */
+const REPEAT_MATTERS: ReadonlySet<string> = new Set(['LOOPE', 'LOOPNE']);
+
 interface Choice {
   readonly mode: 32 | 64;
   readonly operandSize: 16 | 32 | 64;
@@ -128,6 +131,7 @@ interface Choice {
   readonly rexW: boolean;
 }
 
+/** MOVSXD with 66 reads 16 bits on Intel's processors and 32 on AMD's: SDM Vol. 2B and APM Vol. 3 "MOVSXD". */
 function chooseSizes(prng: Prng, encoding: Encoding): Choice & { prefix66: boolean; prefix67: boolean } {
   const mode = prng.pick(encoding.modes.length === 2 ? [64, 64, 64, 32] : encoding.modes) as 32 | 64;
   const { d64, f64 } = encoding.row.options;
@@ -273,7 +277,7 @@ export function encodeRandom(prng: Prng, encoding: Encoding, record: CaseRecord)
   const hasOffset = row.operands.some((code) => code.startsWith('O'));
   const bytes = memoryBytes(encoding, choice);
   const lock = row.options.lock === true && inMemory ? prng.chance(0.25) : prng.chance(0.004);
-  const repeatable = encoding.prefix === 'any';
+  const repeatable = encoding.prefix === 'any' && !REPEAT_MATTERS.has(encoding.mnemonic);
   const repeat = repeatable && prng.chance(row.options.repeat === true ? 0.6 : 0.01);
 
   // Segment override: FS and GS have a base in 64-bit mode; in 32-bit code they are null here, and fault.

@@ -221,7 +221,9 @@ function compareExchangePair({ prng, record, encoded }: Tweak): void {
 
 /** Puts a branch target where an indirect near branch reads it. */
 function indirectTarget({ prng, record, encoded }: Tweak): void {
-  if (prng.chance(0.05)) return;
+  // CALL's push may fault before or after its target does.
+  const pushes = encoded.encoding.mnemonic === 'CALL' && offsetOf(Number(record.gpr[RSP]), 0) === undefined;
+  if (!pushes && prng.chance(0.05)) return;
   const target = BigInt(pickTarget(prng, Number(record.rip), { near: false, length: 0 }));
   if (encoded.memory === undefined) {
     if (encoded.rm >= 0 && encoded.rm !== RSP) record.gpr[encoded.rm] = target;

@@ -1,11 +1,12 @@
-import type { Masks } from './compare.ts';
+import { STATUS_FLAGS } from '../../src/x86/state.ts';
+import { COMPLETED, type Masks } from './compare.ts';
 import type { Encoded } from './encode.ts';
 import { offsetOf } from './generate.ts';
 import type { CaseRecord } from './native/case.ts';
-import { RECORD } from './native/layout.ts';
+import { RECORD, WINDOWS } from './native/layout.ts';
 
 /** Where implementations may differ by the manuals' own words, and what of a result is left out for it. */
-type Quirk = (encoded: Encoded, given: CaseRecord) => Masks;
+type Quirk = (encoded: Encoded, given: CaseRecord, host: CaseRecord) => Masks;
 
 const C1 = 0x0200;
 const PE = 0x0020;
@@ -26,22 +27,43 @@ const approximation: Quirk = (encoded) => {
 };
 
 /** Last instruction and operand: AMD stores them only while an exception is pending (APM Vol. 2 §11.4.4). */
-const savedPointers =
-  (first: number, bytes: number): Quirk =>
-  (encoded) => {
-    const at = encoded.memory === undefined ? undefined : offsetOf(encoded.memory.linear, first + bytes);
-    return at === undefined ? {} : { ignore: [{ at: at + first, bytes }] };
-  };
+const savedPointers = (first: number, bytes: number) => (encoded: Encoded) => {
+  const at = encoded.memory === undefined ? undefined : offsetOf(encoded.memory.linear, first + bytes);
+  return at === undefined ? {} : { ignore: [{ at: at + first, bytes }] };
+};
 
 /** The environment holds pointers in its second half, in 16-bit form from byte 6, in 32-bit form from byte 12. */
-const environmentPointers: Quirk = (encoded, given) =>
-  encoded.operandSize === 16 ? savedPointers(6, 8)(encoded, given) : savedPointers(12, 16)(encoded, given);
+const environmentPointers: Quirk = (encoded) =>
+  encoded.operandSize === 16 ? savedPointers(6, 8)(encoded) : savedPointers(12, 16)(encoded);
 
 /** A random number, and CF that says there was one. */
 const randomNumber: Quirk = (encoded) => ({
   undefinedFlags: 1,
   ignore: encoded.rm < 0 ? [] : [{ at: RECORD.gpr + 8 * encoded.rm, bytes: 8 }],
 });
+
+/** What a faulting ENTER has pushed already: silicon leaves it below RSP, which has not moved. */
+const partialFrame: Quirk = (_, given, host) => {
+  if (host.vector === COMPLETED) return {};
+  const { offset, sizeBytes } = WINDOWS.stack;
+  const top = offsetOf(Number(given.gpr[4]), 0) ?? offset + sizeBytes;
+  return {
+    ignore: [
+      { at: offset, bytes: top - offset },
+      { at: RECORD.stray, bytes: 2 },
+    ],
+  };
+};
+
+/** With 16-bit operands a count above 16 leaves destination and flags undefined (SDM Vol. 2B "SHLD"). */
+const doubleShift: Quirk = (encoded, given) => {
+  const { code } = given;
+  const byCl = (encoded.encoding.opcode & 1) === 1;
+  const count = (byCl ? given.bytes[RECORD.gpr + 8]! : code[code.length - 1]!) & 31;
+  if (encoded.operandSize !== 16 || count <= 16) return {};
+  const at = encoded.memory === undefined ? RECORD.gpr + 8 * encoded.rm : offsetOf(encoded.memory.linear, 2);
+  return { undefinedFlags: STATUS_FLAGS, ignore: at === undefined ? [] : [{ at, bytes: 2 }] };
+};
 
 const names = (list: string, quirk: Quirk): Record<string, Quirk> =>
   Object.fromEntries(list.split(' ').map((name) => [name, quirk]));
@@ -51,11 +73,14 @@ const QUIRKS: Readonly<Record<string, Quirk>> = {
   ...names('RCPPS RCPSS RSQRTPS RSQRTSS', approximation),
   ...names('FXSAVE XSAVE XSAVEC XSAVEOPT', savedPointers(6, 18)),
   ...names('FNSTENV FNSAVE FSTENV FSAVE', environmentPointers),
+  ENTER: partialFrame,
+  ...names('SHLD SHRD', doubleShift),
   ...names('RDRAND RDSEED', randomNumber),
 };
 
-export function masksFor(encoded: Encoded, given: CaseRecord): Masks {
-  return QUIRKS[encoded.encoding.mnemonic]?.(encoded, given) ?? {};
+/** `host` is the normalised result. */
+export function masksFor(encoded: Encoded, given: CaseRecord, host: CaseRecord): Masks {
+  return QUIRKS[encoded.encoding.mnemonic]?.(encoded, given, host) ?? {};
 }
 
 /**

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { opcodeMaps } from '../../src/x86/opcodes/maps.ts';
 import { applyRow, printRow } from './case-row.ts';
-import { compareResults, type Difference, type Masks, normaliseNative } from './compare.ts';
+import { compareResults, type Difference, normaliseNative } from './compare.ts';
 import type { Encoded } from './encode.ts';
 import { allEncodings, type Encoding } from './encodings.ts';
 import { CaseGenerator } from './generate.ts';
@@ -108,7 +108,7 @@ async function compareMnemonic({ runner, cpus, mnemonic, encodings }: Comparison
   const native = await runner.run(batch);
   const mismatches: Mismatch[] = [];
   for (const [i, given] of batch.records.entries()) {
-    const compared = compareOne(given, native.records[i]!, cpus, masksFor(encoded[i]!, given));
+    const compared = compareOne(given, native.records[i]!, cpus, encoded[i]!);
     for (const { cpu, differences } of compared) mismatches.push({ given, encoded: encoded[i]!, cpu, differences });
   }
   return { mnemonic, cases: count, mismatches };
@@ -120,9 +120,10 @@ function compareOne(
   given: CaseRecord,
   native: CaseRecord,
   cpus: readonly SoftwareCpu[],
-  masks: Masks,
+  encoded: Encoded,
 ): readonly { cpu: SoftwareCpu; differences: readonly Difference[] }[] {
   normaliseNative(native);
+  const masks = masksFor(encoded, given, native);
   let undefinedFlags = masks.undefinedFlags ?? 0;
   const failed: { cpu: SoftwareCpu; differences: readonly Difference[] }[] = [];
   for (const cpu of cpus) {
@@ -144,13 +145,12 @@ async function explain(runner: NativeRunner, cpus: readonly SoftwareCpu[], outco
   }
   const lines = [`${outcome.mnemonic}: ${outcome.mismatches.length} of ${outcome.cases} cases differ from the host`];
   for (const { given, encoded, cpu } of [...kinds.values()].slice(0, EXPLAINED)) {
-    const masks = masksFor(encoded, given);
     const all = cpu === cpus[0] ? [cpu] : [cpus[0]!, cpu];
     const differences = async (batch: CaseBatch) => {
       const native = await runner.run(batch);
       return batch.records.map(
         (record, i) =>
-          compareOne(record, native.records[i]!, all, masks).find((found) => found.cpu === cpu)?.differences ?? [],
+          compareOne(record, native.records[i]!, all, encoded).find((found) => found.cpu === cpu)?.differences ?? [],
       );
     };
     const row = await shrink(given, async (batch) => (await differences(batch)).map((found) => found.length > 0));
