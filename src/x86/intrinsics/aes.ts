@@ -12,10 +12,16 @@ function multiply(a: number, b: number): number {
   return product;
 }
 
+/** Powers of the generator 3: the inverse of POWERS[n] is POWERS[255 - n]. */
+const POWERS = new Uint8Array(256);
+for (let n = 0, power = 1; n < 256; n++, power ^= timesX(power)) POWERS[n] = power;
+const INVERSES = new Uint8Array(256);
+POWERS.forEach((power, n) => {
+  INVERSES[power] = POWERS[255 - n]!;
+});
+
 /** The affine transformation of the inverse (FIPS 197 §5.1.1). */
-const S_BOX = Uint8Array.from({ length: 256 }, (_, byte) => {
-  let inverse = 0;
-  while (byte !== 0 && multiply(byte, inverse) !== 1) inverse++;
+const S_BOX = INVERSES.map((inverse) => {
   let result = 0x63;
   for (let turn = 0; turn < 5; turn++) result ^= (inverse << turn) | (inverse >> (8 - turn));
   return result & 0xff;
