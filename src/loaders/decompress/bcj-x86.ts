@@ -1,6 +1,7 @@
 /**
  * Undoes the x86 branch filter in place: CALL and JMP (E8, E9) operands were made absolute so that
- * equal targets look equal; make them relative again. xz-file-format §5.3.2 "Branch/Call/Jump Filters".
+ * equal targets look equal; make them relative again. The rules are those of XZ Embedded (0BSD), xz_dec_bcj.c.
+ * xz-file-format §5.3.2 "Branch/Call/Jump Filters".
  */
 export function undoBcjX86(bytes: Uint8Array): void {
   const end = bytes.length - 4;

@@ -25,7 +25,7 @@ export function decompressLz4Legacy(packed: Uint8Array, output: Uint8Array): voi
 
 /**
  * Returns the output position after the block. Matches reach back to the block's own start at most.
- * Hot: benches/unpack.bench.ts. Most runs are short, and copying too much beats asking how much.
+ * Hot: most runs are short, and copying too much beats asking how much.
  */
 function decompressBlock(block: Uint8Array, output: Uint8Array, blockStart: number): number {
   const blockView = dataViewOf(block);

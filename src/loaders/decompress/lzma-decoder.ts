@@ -30,8 +30,8 @@ const RANGE = 0;
 const CODE = 1;
 
 /**
- * Decodes runs of LZMA symbols into one output array, which is the dictionary too. The range coder's state
- * is loaded into locals for a whole symbol part at a time: that is what makes it fast (benches/unpack.bench.ts).
+ * Decodes runs of LZMA symbols into one output array, which is the dictionary too. Hot: a kernel has some 10^8 bits,
+ * so the range coder's state is held in locals for a whole part of a symbol, and the bit step is written out in each.
  */
 export class LzmaDecoder {
   readonly #output: Uint8Array;
@@ -262,14 +262,35 @@ export class LzmaDecoder {
     return (high + middle + this.#reverseTree(POS_ALIGN, 4)) >>> 0;
   }
 
+  /** A bit tree, least significant bit first. */
   #reverseTree(base: number, bitCount: number): number {
-    let index = 1;
+    const probabilities = this.#probabilities;
+    let range = this.#coder[RANGE];
+    let code = this.#coder[CODE];
+    let symbol = 1;
     let value = 0;
     for (let i = 0; i < bitCount; i++) {
-      const bit = this.#bit(base + index);
-      index = (index << 1) | bit;
-      value |= bit << i;
+      const index = base + symbol;
+      const probability = probabilities[index];
+      const bound = Math.imul(range >>> PROBABILITY_BITS, probability) >>> 0;
+      if (code < bound) {
+        range = bound;
+        probabilities[index] = probability + (((1 << PROBABILITY_BITS) - probability) >>> MOVE_BITS);
+        symbol <<= 1;
+      } else {
+        range = (range - bound) >>> 0;
+        code = (code - bound) >>> 0;
+        probabilities[index] = probability - (probability >>> MOVE_BITS);
+        symbol = (symbol << 1) | 1;
+        value |= 1 << i;
+      }
+      if (range < TOP) {
+        range = (range << 8) >>> 0;
+        code = ((code << 8) | this.#packed[this.#position++]) >>> 0;
+      }
     }
+    this.#coder[RANGE] = range;
+    this.#coder[CODE] = code;
     return value;
   }
 
