@@ -85,8 +85,8 @@ const D9 = escapeForms(
     0: row(data.FLD_ST, STI),
     1: row(data.FXCH, STI),
     2: byRm({ 0: row(control.FNOP) }),
-    // Alias without an entry in the manual.
-    3: row(data.FSTP_ST, STI),
+    // Without an entry in the manual.
+    3: row(data.FSTPNCE, STI),
     4: byRm({ 0: row(arithmetic.FCHS), 1: row(arithmetic.FABS), 4: row(compare.FTST), 5: row(compare.FXAM) }),
     5: byRm({
       0: row(data.FLD1),

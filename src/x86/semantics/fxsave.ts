@@ -8,8 +8,6 @@ import { FSW, readRegister, setControlWord, writeRegister } from './x87-unit.ts'
 /** FXSAVE and FXRSTOR; the x87 and SSE parts of their area serve XSAVE, too. SDM Vol. 1 §10.5, Table 10-2. */
 
 const ALIGNMENT = 16n;
-/** Bytes 464 to 511 are software's. */
-const SAVED_BYTES = 464;
 const AREA_BYTES = 512;
 /** Bits of MXCSR that may be set: MXCSR_MASK with DAZ. SDM Vol. 1 §11.6.6. */
 export const MXCSR_MASK = 0xffff;
@@ -128,9 +126,10 @@ export const FXSAVE = procedure(
   (cpu, instruction) => {
     const offset = areaOffset(cpu, instruction);
     cpu.probeWrite(instruction.segment, offset, AREA_BYTES);
-    let image = packX87(cpu, instruction.rexW) | packMxcsr(cpu);
-    if (coversSse(cpu)) image |= packXmm(cpu);
-    cpu.writeMemory(instruction.segment, offset, SAVED_BYTES, image);
+    const x87 = packX87(cpu, instruction.rexW) | packMxcsr(cpu);
+    const image = coversSse(cpu) ? x87 | packXmm(cpu) : x87;
+    // Nothing is written beyond the last register.
+    cpu.writeMemory(instruction.segment, offset, coversSse(cpu) ? XMM_AT + SLOT_BYTES * xmmCount(cpu) : XMM_AT, image);
   },
   { endsBlock: false },
 );

@@ -5,7 +5,7 @@ import { roundToIntegral } from '../softfloat/convert.ts';
 import { divideOperands, squareRoot } from '../softfloat/divide.ts';
 import { F80, type FloatFormat } from '../softfloat/formats.ts';
 import { multiplyOperands } from '../softfloat/multiply.ts';
-import { type PartialRemainder, partialRemainder } from '../softfloat/remainder.ts';
+import { partialRemainder } from '../softfloat/remainder.ts';
 import { extract, scale } from '../softfloat/scale.ts';
 import { type Unpacked, unpack } from '../softfloat/unpack.ts';
 import { FSW, loadInteger, memoryFormat, stackIndex, unpackInteger, type X87Unit, x87 } from './x87-unit.ts';
@@ -105,7 +105,7 @@ export const FSQRT = unary('FSQRT', (a, ctx) => squareRoot(F80, a, ctx));
 export const FRNDINT = unary('FRNDINT', (a, ctx) => roundToIntegral(F80, a, ctx));
 
 /** False if ST(0) or ST(1) is empty; then ST(0) holds what the masked response is. */
-export function hasTwoOperands(fpu: X87Unit): boolean {
+function hasTwoOperands(fpu: X87Unit): boolean {
   if (!fpu.isEmpty(0) && !fpu.isEmpty(1)) return true;
   if (fpu.stackUnderflow()) fpu.write(0, F80.indefinite);
   return false;
@@ -117,21 +117,24 @@ export const FSCALE = x87('FSCALE', (fpu) => {
   if (!fpu.suppressed) fpu.write(0, result);
 });
 
+/** C2: the reduction is not complete (FPREM), or the argument out of range (FSIN). */
+export function setIncomplete(fpu: X87Unit, incomplete: boolean): void {
+  fpu.setConditionCodes(incomplete ? fpu.conditionCodes | FSW.C2 : fpu.conditionCodes & ~FSW.C2);
+}
+
 const remainder = (name: string, quotient: 'truncate' | 'nearest') =>
   x87(name, (fpu) => {
+    setIncomplete(fpu, false);
     if (!hasTwoOperands(fpu)) return;
     const result = partialRemainder(fpu.read(0), fpu.read(1), fpu.ctx, quotient);
     if (fpu.suppressed) return;
     fpu.write(0, result.value);
-    setQuotient(fpu, result);
+    if (result.conditionCodes === undefined) return;
+    fpu.setConditionCodes(result.conditionCodes);
+    fpu.setC1((result.conditionCodes & FSW.C1) !== 0);
   });
 export const FPREM = remainder('FPREM', 'truncate');
 export const FPREM1 = remainder('FPREM1', 'nearest');
-
-function setQuotient(fpu: X87Unit, { conditionCodes }: PartialRemainder): void {
-  fpu.setConditionCodes(conditionCodes ?? fpu.conditionCodes & ~FSW.C2);
-  fpu.setC1(((conditionCodes ?? 0) & FSW.C1) !== 0);
-}
 
 /** False if ST(0) is empty or there is no room to push; then both results are what the masked response is. */
 export function canReplaceAndPush(fpu: X87Unit): boolean {

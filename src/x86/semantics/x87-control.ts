@@ -61,17 +61,12 @@ const stackControl = (name: string, run: (fpu: X87Unit, instruction: Instruction
 export const FINCSTP = stackControl('FINCSTP', (fpu) => fpu.rotate(1));
 export const FDECSTP = stackControl('FDECSTP', (fpu) => fpu.rotate(-1));
 
-const free = (pop: boolean) => (cpu: Processor, instruction: Instruction) => {
-  const fpu = new X87Unit(cpu);
-  const c1 = (fpu.conditionCodes & FSW.C1) !== 0;
+export const FFREE = stackControl('FFREE', (fpu, instruction) => fpu.free(stackIndex(instruction, 0)));
+/** Not in the manual, but in every processor: FFREE, then a pop. */
+export const FFREEP = stackControl('FFREEP', (fpu, instruction) => {
   fpu.free(stackIndex(instruction, 0));
-  if (pop) fpu.rotate(1);
-  fpu.setC1(c1);
-  fpu.finish();
-};
-export const FFREE = waiting('FFREE', free(false));
-/** Undocumented in the SDM, in every processor: FFREE, then TOP moves as by a pop. */
-export const FFREEP = waiting('FFREEP', (cpu, instruction) => free(true)(cpu, instruction));
+  fpu.pop();
+});
 
 export const FNOP = waiting('FNOP', () => {});
 /** FENI, FDISI and FSETPM of the 8087 and 80287: no operation since. SDM Vol. 3B §23.18.9. */

@@ -5,7 +5,7 @@ import { FloatException, Rounding, trapped } from '../softfloat/context.ts';
 import { convert, fromInteger, type IntegerTarget, toInteger } from '../softfloat/convert.ts';
 import { F80 } from '../softfloat/formats.ts';
 import { RFLAGS } from '../state.ts';
-import { loadInteger, memoryBits, memoryFormat, stackIndex, type X87Unit, x87 } from './x87-unit.ts';
+import { FSW, loadInteger, memoryBits, memoryFormat, stackIndex, type X87Unit, x87 } from './x87-unit.ts';
 
 /** SDM Vol. 1 §5.2.1 "x87 FPU Data Transfer Instructions", §5.2.5 "x87 FPU Load Constants Instructions". */
 
@@ -27,8 +27,8 @@ export const FLD = x87('FLD', (fpu, instruction) => {
 /** ST(i). */
 export const FLD_ST = x87('FLD', (fpu, instruction) => {
   const i = stackIndex(instruction, 0);
-  const empty = fpu.isEmpty(i);
-  push(fpu, () => (empty && !fpu.stackUnderflow() ? 0n : empty ? F80.indefinite : fpu.read(i)));
+  if (!fpu.isEmpty(i)) push(fpu, () => fpu.read(i));
+  else if (fpu.stackUnderflow()) fpu.push(F80.indefinite);
 });
 
 export const FILD = x87('FILD', (fpu, instruction) => {
@@ -110,6 +110,12 @@ const storeRegister = (name: string, pop: boolean) =>
 export const FST_ST = storeRegister('FST', false);
 export const FSTP_ST = storeRegister('FSTP', true);
 
+/** D9 D8+i, not in the manual: FSTP that reports no stack fault; from an empty register it only pops. */
+export const FSTPNCE = x87('FSTPNCE', (fpu, instruction) => {
+  if (!fpu.isEmpty(0)) fpu.write(stackIndex(instruction, 0), fpu.read(0));
+  fpu.pop();
+});
+
 export const FXCH = x87('FXCH', (fpu, instruction) => {
   const i = stackIndex(instruction, 0);
   const [emptyTop, emptyOther] = [fpu.isEmpty(0), fpu.isEmpty(i)];
@@ -120,11 +126,12 @@ export const FXCH = x87('FXCH', (fpu, instruction) => {
   fpu.write(i, top);
 });
 
-/** FCMOVcc: moves ST(i) to ST(0) if any of `flags` is set (or with `negated`, none). */
+/** FCMOVcc: moves ST(i) to ST(0) if any of `flags` is set (or with `negated`, none). C1 changes on a stack fault only. */
 const conditionalMove = (name: string, flags: number, negated: boolean) =>
   x87(name, (fpu, instruction) => {
     const i = stackIndex(instruction, 0);
     const empty = fpu.isEmpty(0) || fpu.isEmpty(i);
+    fpu.setC1((fpu.conditionCodes & FSW.C1) !== 0);
     if (empty && !fpu.stackUnderflow()) return;
     const holds = ((fpu.cpu.rflags() & flags) !== 0) !== negated;
     if (empty) fpu.write(0, F80.indefinite);

@@ -3,8 +3,8 @@ import { powerOfTwoMinusOne } from '../softfloat/exponential.ts';
 import { F80 } from '../softfloat/formats.ts';
 import { logarithm, logarithmPlusOne } from '../softfloat/logarithm.ts';
 import { arctangent, cosine, type Reduced, sine, tangent } from '../softfloat/trigonometric.ts';
-import { canReplaceAndPush, unary } from './x87-arithmetic.ts';
-import { FSW, type X87Unit, x87 } from './x87-unit.ts';
+import { canReplaceAndPush, setIncomplete, unary } from './x87-arithmetic.ts';
+import { x87 } from './x87-unit.ts';
 
 /** SDM Vol. 1 §5.2.4 "x87 FPU Transcendental Instructions". */
 
@@ -26,18 +26,15 @@ export const FPATAN = binaryPop('FPATAN', (x, y, ctx) => arctangent(y, x, ctx));
 
 type Trigonometric = (a: bigint, ctx: FloatContext) => Reduced;
 
-function setOutOfRange(fpu: X87Unit, outOfRange: boolean): void {
-  fpu.setConditionCodes(outOfRange ? fpu.conditionCodes | FSW.C2 : fpu.conditionCodes & ~FSW.C2);
-}
-
 const circular = (name: string, f: Trigonometric) =>
   x87(name, (fpu) => {
+    setIncomplete(fpu, false);
     if (fpu.isEmpty(0)) {
       if (fpu.stackUnderflow()) fpu.write(0, F80.indefinite);
       return;
     }
     const result = f(fpu.read(0), fpu.ctx);
-    setOutOfRange(fpu, result === undefined);
+    setIncomplete(fpu, result === undefined);
     if (result !== undefined && !fpu.suppressed) fpu.write(0, result);
   });
 export const FSIN = circular('FSIN', sine);
@@ -46,11 +43,12 @@ export const FCOS = circular('FCOS', cosine);
 /** Replaces ST(0) by f and pushes g. */
 const circularPush = (name: string, f: Trigonometric, g: Trigonometric) =>
   x87(name, (fpu) => {
+    setIncomplete(fpu, false);
     if (!canReplaceAndPush(fpu)) return;
     const argument = fpu.read(0);
     const pushed = g(argument, fpu.ctx);
     const result = f(argument, fpu.ctx);
-    setOutOfRange(fpu, result === undefined);
+    setIncomplete(fpu, result === undefined);
     if (result === undefined || pushed === undefined || fpu.suppressed) return;
     fpu.write(0, result);
     fpu.push(pushed);
