@@ -1,7 +1,7 @@
 import type { BusRange } from '../../bus/bus.ts';
 import { registerMap } from '../../bus/register-map.ts';
 
-const RESET_CONTROL_PORT = 0xcf9;
+export const RESET_CONTROL_PORT = 0xcf9;
 /** What the FADT's RESET_VALUE writes there: a hard reset. */
 export const RESET_CONTROL_VALUE = 0x06;
 
