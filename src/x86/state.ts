@@ -132,11 +132,11 @@ export const STATE = {
   /** u32: the initial (x2)APIC id, for CPUID. */
   apicId: 1612,
   /** u32: instructions that run() may still retire before it returns. */
-  budget: 1608,
+  budget: 1616,
   /** u32: set when a write dropped decoded code: the running instruction must be the last of its run. */
-  codeChanged: 1612,
+  codeChanged: 1620,
   /** u32: what entries of the jump cache must carry: [31:10] generation, [9:0] mode. */
-  codeGeneration: 1616,
+  codeGeneration: 1624,
   /** 64 bytes: where an access that has no plain host address (device, two pages) puts its data. */
   accessBuffer: 1632,
   /** u64[256]: MSRs that are only stored (x86/msr.ts gives each its slot). */

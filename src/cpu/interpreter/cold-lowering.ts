@@ -298,9 +298,13 @@ export class ColdLowering extends HandlerLowering {
       this.value(each);
       const offset = STATE.scratch + 32 * i;
       if (each.type === 'v128') this.code.simdMemory('v128_store', offset);
-      else this.code.memory('i64_store', offset);
+      else {
+        this.code.memory('i64_store', offset);
+        this.stateStore('i64_store', offset + 8, () => this.code.i64(0n));
+      }
     });
     this.code.i32(this.#intrinsicNumber(node.text));
+    this.code.i32(node.args.length);
     this.#callOrFault(this.#host.intrinsic);
     if (node.type === 'v128') {
       this.code.i32(this.base);

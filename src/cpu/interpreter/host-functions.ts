@@ -13,8 +13,8 @@ export const HOST_FUNCTIONS = {
   commitAccess: signature(0, 0),
   /** (record, offset low, offset high, SEG or -1, bytes | write << 8) → 1, linear address in the scratch; or 0: fault. */
   segmentLinear: signature(5, 1),
-  /** (intrinsic number) arguments and result in the scratch → 1, or 0: fault. */
-  intrinsic: signature(1, 1),
+  /** (intrinsic number, arguments) which are in the scratch, as the result will be → 1, or 0: fault. */
+  intrinsic: signature(2, 1),
   /** (operation number, lanes) two vectors in the scratch, result there → 1, or 0: fault. */
   float: signature(2, 1),
   /** (record) → STATUS: runs a procedure. */

@@ -167,7 +167,8 @@ const FAMILIES: readonly Family[] = [
   { of: [control.CALL_INDIRECT, control.JMP_INDIRECT], widths: NATURAL, shapes: [['r'], ['m'], ['x']], ends: true },
   { of: [control.RET], widths: NATURAL, shapes: [[]], ends: true },
   { of: [control.Jcc], widths: NATURAL, shapes: [['j']], conditions: ALL },
-  { of: [misc.NOP, misc.PAUSE], widths: NATURAL, shapes: [[]] },
+  { of: [misc.NOP, misc.PAUSE], widths: [16, 32], shapes: [[]] },
+  { of: [misc.NOP_OPERAND], widths: [16, 32], shapes: [['r'], ['m'], ['x']] },
 ];
 
 interface Fusion {

@@ -35,8 +35,14 @@ interface RunOptions {
   readonly coldSlots: number;
 }
 
-/** Parameter of run(): the budget. */
+/** Handler numbers after the hot forms: the jump that ends a run of records, the end of a single step, then cold slots. */
+export const goOnHandler = (hot: readonly HotForm[]): number => hot.length;
+export const stopHandler = (hot: readonly HotForm[]): number => hot.length + 1;
+export const firstCold = (hot: readonly HotForm[]): number => hot.length + 2;
+
+/** Parameters of run(): the budget, and the record to begin with or 0 (then STATE.rip says where). */
 const BUDGET = 0;
+const FIRST = 1;
 
 /**
  * Generates the module with run(budget): a loop around one br_table over the handler number of the record at `pc`.
@@ -51,10 +57,10 @@ export function buildRunModule(hot: readonly HotForm[], options: RunOptions): Ru
   const module = new ModuleBuilder(options.memoryPages);
   const host = importHostFunctions(module);
   const coldType = module.typeIndex({ parameters: ['i32'], results: ['i32'] });
-  const code = new Code(1);
+  const code = new Code(2);
   new RunFunction(code, host, coldType, hot, options).emit();
   const runBytes = code.finish().length;
-  module.addFunction({ parameters: ['i32'], results: ['i32'] }, code, 'run');
+  module.addFunction({ parameters: ['i32', 'i32'], results: ['i32'] }, code, 'run');
   module.exportTable('cold', options.coldSlots);
   return { bytes: module.finish(), runBytes };
 }
@@ -109,8 +115,8 @@ class RunFunction {
       branch,
       next,
     });
-    this.#enter(first, lookup);
-    this.#handlers(cold);
+    this.#enter(first, lookup, next);
+    this.#handlers(cold, taken);
     code.end(); // cold
     this.#callCold(status);
     code.end(); // rare
@@ -131,16 +137,36 @@ class RunFunction {
     code.op('unreachable');
   }
 
-  #enter(first: number, lookup: Label): void {
+  #enter(first: number, lookup: Label, next: Label): void {
     const code = this.#code;
+    const { pc } = this.#locals;
     code.get(first);
     code.block('if');
     code.i32(0);
     code.set(first);
     this.#lowering.reload();
     this.#target(STATE.rip);
-    code.br(lookup);
+    code.get(FIRST);
+    code.tee(pc);
+    code.op('i32_eqz');
+    code.brIf(lookup);
+    this.#storeRipBase();
+    this.#charge();
+    this.#nextUnlessSpent(next);
     code.end();
+  }
+
+  /** ripBase = target - offset in page */
+  #storeRipBase(): void {
+    const code = this.#code;
+    code.i32(this.#options.base);
+    code.get(this.#locals.target);
+    this.#record('i32_load16_u', RECORD.place);
+    code.i32(0xfff);
+    code.op('i32_and');
+    code.op('i64_extend_i32_u');
+    code.op('i64_sub');
+    code.memory('i64_store', STATE.ripBase);
   }
 
   #target(offset: number): void {
@@ -172,11 +198,13 @@ class RunFunction {
     code.set(BUDGET);
   }
 
-  #handlers(cold: Label): void {
+  #handlers(cold: Label, taken: Label): void {
     const code = this.#code;
+    const stop = code.block('block');
+    const goOn = code.block('block');
     const labels = this.#hot.map(() => code.block('block')).reverse();
     this.#record('i32_load16_u', RECORD.handler);
-    code.brTable(labels, cold);
+    code.brTable([...labels, goOn, stop], cold);
     for (const form of this.#hot) {
       code.end();
       this.#lowering.fused = form.fused !== undefined;
@@ -191,6 +219,28 @@ class RunFunction {
         } else this.#lowering.next();
       }
     }
+    code.end(); // goOn: not an instruction, so what `taken` takes off the budget is put back
+    code.get(BUDGET);
+    code.i32(1);
+    code.op('i32_add');
+    code.set(BUDGET);
+    code.br(taken);
+    code.end(); // stop: the end of a single step
+    code.i32(this.#options.base);
+    this.#displacedRip();
+    code.memory('i64_store', STATE.rip);
+    this.#leave(EXIT.BUDGET);
+  }
+
+  /** Pushes the RIP that a record's displacement names. */
+  #displacedRip(): void {
+    const code = this.#code;
+    this.#load('i64_load', STATE.ripBase);
+    this.#record('i64_load32_s', RECORD.displacement);
+    code.op('i64_add');
+    if (this.#options.codeSize === 64) return;
+    code.i64(0xffff_ffffn);
+    code.op('i64_and');
   }
 
   /** The loop is the outermost label. */
@@ -209,7 +259,7 @@ class RunFunction {
     this.#lowering.spillFlags();
     code.get(this.#locals.pc);
     this.#record('i32_load16_u', RECORD.handler);
-    code.i32(this.#hot.length);
+    code.i32(firstCold(this.#hot));
     code.op('i32_sub');
     code.callIndirect(this.#coldType);
     this.#setStatus(status);
@@ -299,13 +349,7 @@ class RunFunction {
     this.#charge();
     this.#nextUnlessSpent(next);
     code.end();
-    this.#load('i64_load', STATE.ripBase);
-    this.#record('i64_load32_s', RECORD.displacement);
-    code.op('i64_add');
-    if (this.#options.codeSize === 32) {
-      code.i64(0xffff_ffffn);
-      code.op('i64_and');
-    }
+    this.#displacedRip();
     code.set(target);
   }
 
@@ -360,15 +404,7 @@ class RunFunction {
     this.#leave(EXIT.FAULT);
     code.end();
     code.end();
-    // ripBase = target - offset in page
-    code.i32(this.#options.base);
-    code.get(target);
-    this.#record('i32_load16_u', RECORD.place);
-    code.i32(0xfff);
-    code.op('i32_and');
-    code.op('i64_extend_i32_u');
-    code.op('i64_sub');
-    code.memory('i64_store', STATE.ripBase);
+    this.#storeRipBase();
     this.#charge();
     this.#nextUnlessSpent(next);
   }

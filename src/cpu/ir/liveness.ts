@@ -18,8 +18,8 @@ function visit(block: IrBlock, writes: number[]): void {
     const node = block.nodes[i] as IrNode;
     if (!isLive(node)) continue;
     node.placement = placementOf(node, writes);
-    if (node.otherwise !== undefined) visit(node.otherwise, writes);
-    if (node.then !== undefined) visit(node.then, writes);
+    if (node.whenFalse !== undefined) visit(node.whenFalse, writes);
+    if (node.whenTrue !== undefined) visit(node.whenTrue, writes);
     if (node.effect === 'write' || node.effect === 'control') writes.push(node.position);
     for (const arg of node.args) {
       arg.uses++;

@@ -198,10 +198,10 @@ export class Lowering {
   #when(node: IrNode): void {
     this.value(arg(node, 0));
     this.code.block('if');
-    if (node.then !== undefined) this.#block(node.then);
-    if (node.otherwise !== undefined && node.otherwise.nodes.length > 0) {
+    if (node.whenTrue !== undefined) this.#block(node.whenTrue);
+    if (node.whenFalse !== undefined && node.whenFalse.nodes.length > 0) {
       this.code.else();
-      this.#block(node.otherwise);
+      this.#block(node.whenFalse);
     }
     this.code.end();
   }

@@ -24,8 +24,8 @@ export class IrNode {
   readonly constant: bigint;
   readonly lanes: readonly number[];
   readonly text: string;
-  readonly then: IrBlock | undefined;
-  readonly otherwise: IrBlock | undefined;
+  readonly whenTrue: IrBlock | undefined;
+  readonly whenFalse: IrBlock | undefined;
 
   /** Filled while recording. */
   block: IrBlock | undefined;
@@ -49,8 +49,8 @@ export class IrNode {
     this.constant = fields.constant ?? 0n;
     this.lanes = fields.lanes ?? [];
     this.text = fields.text ?? '';
-    this.then = fields.then;
-    this.otherwise = fields.otherwise;
+    this.whenTrue = fields.whenTrue;
+    this.whenFalse = fields.whenFalse;
   }
 }
 
@@ -66,8 +66,8 @@ export interface IrFields {
   constant?: bigint;
   lanes?: readonly number[];
   text?: string;
-  then?: IrBlock;
-  otherwise?: IrBlock;
+  whenTrue?: IrBlock;
+  whenFalse?: IrBlock;
 }
 
 /** Nodes in the order of recording; pure ones move to where they are used. */

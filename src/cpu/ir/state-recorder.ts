@@ -101,8 +101,8 @@ export class StateRecorder extends IntegerRecorder {
       op: 'when',
       effect: 'write',
       args: [fromBool(condition)],
-      then: thenBlock,
-      ...(otherwiseBlock === undefined ? {} : { otherwise: otherwiseBlock }),
+      whenTrue: thenBlock,
+      ...(otherwiseBlock === undefined ? {} : { whenFalse: otherwiseBlock }),
     });
   }
 

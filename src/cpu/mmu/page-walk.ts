@@ -326,8 +326,3 @@ export class PageWalker {
 function tableOf(low: number, high: number): number {
   return ((low & ~0xfff) >>> 0) + (high & ADDRESS_HIGH) * TWO_32;
 }
-
-/** Bits 63:47 of an address are all the same (48-bit linear addresses): a matter of its upper half. */
-export function isCanonical(linearHigh: number): boolean {
-  return (linearHigh << 16) >> 16 === (linearHigh | 0);
-}

@@ -37,7 +37,7 @@ export class StateEvaluator extends VectorEvaluator {
   undefined = 0;
   protected readonly cpu: OracleProcessor;
   protected readonly instruction: Instruction;
-  #progress: number = PROGRESS.CHECKS;
+  protected progress: number = PROGRESS.CHECKS;
 
   constructor(cpu: OracleProcessor, instruction: Instruction) {
     super();
@@ -47,17 +47,17 @@ export class StateEvaluator extends VectorEvaluator {
 
   /** Something that may fault comes: after a later kind of change it would leave the instruction half done. */
   protected mayFault(latest: number = PROGRESS.CHECKS): void {
-    assert(this.#progress <= latest, `${this.instruction.row.semantics.name} checks and stores before it changes more`);
+    assert(this.progress <= latest, `${this.instruction.row.semantics.name} checks and stores before it changes more`);
   }
 
   /** Memory or a register has changed. */
   protected reach(progress: number): void {
-    this.#progress = Math.max(this.#progress, progress);
+    this.progress = Math.max(this.progress, progress);
   }
 
   /** Has anything changed? A fault now would be a bug. */
   get changed(): boolean {
-    return this.#progress !== PROGRESS.CHECKS;
+    return this.progress !== PROGRESS.CHECKS;
   }
 
   protected get mode64(): boolean {

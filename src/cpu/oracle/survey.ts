@@ -10,7 +10,7 @@ const nothing = (): void => {};
 const zero = (): bigint => 0n;
 
 /** A processor of a mode that has neither state nor memory: reads give 0, writes vanish, nothing faults. */
-const blankProcessor = (mode: number): OracleProcessor => ({
+export const blankProcessor = (mode: number): OracleProcessor => ({
   u32: (offset) => (offset === STATE.mode ? mode : 0),
   setU32: nothing,
   u64: zero,

@@ -1,6 +1,6 @@
+import { isCanonicalHigh } from '../../x86/linear.ts';
 import { MODE } from '../../x86/processor-mode.ts';
 import { ATTR, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
-import { isCanonical } from '../mmu/page-walk.ts';
 
 const SEGMENTS = STATE.segments >> 2;
 const ATTRIBUTES = SEGMENT.attributes >> 2;
@@ -57,7 +57,7 @@ export class SegmentAccess {
     }
     const endHigh = (this.low >>> 0) + bytes - 1 > 0xffff_ffff ? (this.high + 1) | 0 : this.high;
     // A wrap from the top of the address space to 0 is canonical at both ends, and no fault on silicon either.
-    if (!isCanonical(this.high) || !isCanonical(endHigh)) this.#fault(segment);
+    if (!isCanonicalHigh(this.high) || !isCanonicalHigh(endHigh)) this.#fault(segment);
   }
 
   #fault(segment: number): never {

@@ -1,12 +1,13 @@
 import type { GuestMemory } from '../../memory/guest-memory.ts';
 import type { CpuTraits } from '../../x86/cpuid/traits.ts';
 import type { Instruction } from '../../x86/instruction.ts';
+import { isCanonicalHigh } from '../../x86/linear.ts';
 import { updateDerivedState } from '../../x86/mode.ts';
 import { ACCESS, type Access, GuestFault, type Platform, type Processor } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
 import { readRflags, writeRflags } from '../../x86/rflags.ts';
-import { CR0, RFLAGS, STATE, VECTOR } from '../../x86/state.ts';
-import { isCanonical, PageWalker, PRIVILEGE, type Privilege } from '../mmu/page-walk.ts';
+import { CR0, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
+import { PageWalker, PRIVILEGE, type Privilege } from '../mmu/page-walk.ts';
 import { LinearMemory } from './linear-memory.ts';
 import type { Mmio, MmuCache } from './mmio.ts';
 import { effectiveAddress, readOperand, writeOperand } from './operands.ts';
@@ -47,6 +48,7 @@ export class SoftProcessor implements Processor {
   readonly #state: DataView;
   readonly #segments: SegmentAccess;
   readonly #cache: MmuCache;
+  readonly #physical: PhysicalMemory;
   readonly #fault = new GuestFault();
   #branched = false;
 
@@ -59,8 +61,8 @@ export class SoftProcessor implements Processor {
     this.#cache = cache;
     const onWrite = (gpa: number, bytes: number): void => cache.written(gpa, bytes);
     this.walker = new PageWalker(this.words, memory, { pages1GiB: options.traits.pages1GiB, onWrite });
-    const physical = new PhysicalMemory(memory, mmio, onWrite);
-    this.linear = new LinearMemory(this.words, this.walker, physical, (low, high, code) =>
+    this.#physical = new PhysicalMemory(memory, mmio, onWrite);
+    this.linear = new LinearMemory(this.words, this.walker, this.#physical, (low, high, code) =>
       this.raisePageFault(low, high, code),
     );
     this.#segments = new SegmentAccess(this.words, (vector, code) => this.raise(vector, code));
@@ -172,6 +174,12 @@ export class SoftProcessor implements Processor {
     return this.words[CPL] === 3 ? PRIVILEGE.USER : PRIVILEGE.SUPERVISOR;
   }
 
+  linearAddress(segment: number, offset: bigint, bytes: number, access: Access): bigint {
+    const segments = this.#segments;
+    segments.form(segment, lowOf(offset), highOf(offset), bytes, access === ACCESS.WRITE);
+    return (BigInt(segments.high >>> 0) << 32n) | BigInt(segments.low >>> 0);
+  }
+
   readLinear(linear: bigint, bytes: number, supervisor: boolean): bigint {
     this.#mapLinear(lowOf(linear), highOf(linear), bytes, ACCESS.READ, supervisor);
     return this.linear.getInteger(bytes);
@@ -204,8 +212,18 @@ export class SoftProcessor implements Processor {
 
   /** Non-canonical addresses raise #GP(0). */
   #mapLinear(low: number, high: number, bytes: number, access: Access, supervisor: boolean): void {
-    if (!isCanonical(high)) this.raise(VECTOR.GP, 0);
+    if (!isCanonicalHigh(high)) this.raise(VECTOR.GP, 0);
     this.linear.map(low | 0, high | 0, bytes, access, this.#privilege(supervisor));
+  }
+
+  segmentBase(segment: number): bigint {
+    const codeSize = (this.words[MODE_WORD] as number) & MODE.CODE_SIZE;
+    if (codeSize === MODE.CODE_64 && segment !== SEG.FS && segment !== SEG.GS) return 0n;
+    return this.u64(STATE.segments + segment * SEGMENT_BYTES + SEGMENT.base);
+  }
+
+  readPhysical64(gpa: number): bigint {
+    return (BigInt(this.#physical.read32(gpa + 4)) << 32n) | BigInt(this.#physical.read32(gpa));
   }
 
   nextRip(instruction: Instruction): bigint {
@@ -252,6 +270,12 @@ export class SoftProcessor implements Processor {
 
   branchTo(rip: bigint): void {
     this.#state.setBigUint64(STATE.rip, rip, true);
+    this.#branched = true;
+  }
+
+  branchToWords(ripLow: number, ripHigh: number): void {
+    this.words[RIP] = ripLow;
+    this.words[RIP + 1] = ripHigh;
     this.#branched = true;
   }
 

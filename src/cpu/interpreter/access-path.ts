@@ -1,0 +1,189 @@
+import type { GuestMemory } from '../../memory/guest-memory.ts';
+import { isCanonicalHigh } from '../../x86/linear.ts';
+import { ACCESS, type Access, GuestFault } from '../../x86/processor.ts';
+import { MODE } from '../../x86/processor-mode.ts';
+import { CR0, RFLAGS, STATE, VECTOR } from '../../x86/state.ts';
+import { RECORD } from '../ir/record.ts';
+import { PRIVILEGE, type Privilege } from '../mmu/page-walk.ts';
+import type { Mmio } from '../processor/mmio.ts';
+import { SegmentAccess } from '../processor/segment-access.ts';
+import type { SoftProcessor } from '../processor/soft-processor.ts';
+import { ACCESS_KIND } from './host-functions.ts';
+import type { SoftTlb } from './soft-tlb.ts';
+
+const PAGE = 4096;
+const CPL = STATE.cpl >> 2;
+
+export interface AccessPathOptions {
+  readonly processor: SoftProcessor;
+  readonly memory: GuestMemory;
+  readonly mmio: Mmio;
+  readonly tlb: SoftTlb;
+  readonly buffer: ArrayBuffer;
+  /** Linear-memory address of the vCPU's state. */
+  readonly base: number;
+  readonly holdsCode: (gpa: number) => boolean;
+}
+
+/** What generated code does when the TLB has no answer: page walks, device windows, accesses to two pages, faults. */
+export class AccessPath {
+  readonly #options: AccessPathOptions;
+  readonly #words: Int32Array;
+  readonly #view: DataView;
+  readonly #segments: SegmentAccess;
+  readonly #bufferAddress: number;
+  /** The write that waits in the access buffer. */
+  #low = 0;
+  #high = 0;
+  #bytes = 0;
+
+  constructor(options: AccessPathOptions) {
+    this.#options = options;
+    this.#words = options.processor.words;
+    this.#view = new DataView(options.buffer);
+    this.#bufferAddress = options.base + STATE.accessBuffer;
+    this.#segments = new SegmentAccess(this.#words, (vector, code) => options.processor.raise(vector, code));
+  }
+
+  /** Leaves a fault in the state; 0, as callers in generated code want it. */
+  fault(vector: number, errorCode?: number): 0 {
+    this.#words[STATE.faultVector >> 2] = vector;
+    this.#words[STATE.faultError >> 2] = errorCode ?? 0;
+    this.#words[STATE.faultHasError >> 2] = errorCode === undefined ? 0 : 1;
+    return 0;
+  }
+
+  #pageFault(low: number, high: number): 0 {
+    this.#words[STATE.cr2 >> 2] = low;
+    this.#words[(STATE.cr2 >> 2) + 1] = high;
+    return this.fault(VECTOR.PF, this.#options.processor.walker.errorCode);
+  }
+
+  #privilege(): Privilege {
+    return this.#words[CPL] === 3 ? PRIVILEGE.USER : PRIVILEGE.SUPERVISOR;
+  }
+
+  /** gpa of code in RAM, or undefined with a fault in the state. */
+  fetch(low: number, high: number): number | undefined {
+    const { walker } = this.#options.processor;
+    if (!walker.walk(low, high, ACCESS.EXECUTE, this.#privilege())) {
+      this.#pageFault(low, high);
+      return undefined;
+    }
+    const { gpa } = walker;
+    if (gpa < this.#options.memory.sizeBytes && !this.#options.mmio.isMmio(gpa)) return gpa;
+    // Deviation: code cannot run from device windows; all-ones is an invalid opcode.
+    this.fault(VECTOR.UD);
+    return undefined;
+  }
+
+  /** Makes a TLB entry if the page is plain RAM for this access and there is none; does not fault. */
+  fill(low: number, high: number, access: Access): boolean {
+    const write = access === ACCESS.WRITE;
+    const context = this.#words[STATE.mmuContext >> 2] as number;
+    if (!isCanonicalHigh(high) || this.#alignmentChecked() || this.#options.tlb.has(low, high, context, write))
+      return false;
+    const { walker } = this.#options.processor;
+    if (!walker.walk(low, high, access, this.#privilege())) return false;
+    return this.#install(low, high, context, write) !== 0;
+  }
+
+  /** Host address of the byte at the walker's result, with a TLB entry made; 0 if it is not plain RAM. */
+  #install(low: number, high: number, context: number, write: boolean): number {
+    const { memory, mmio, tlb, holdsCode, processor } = this.#options;
+    const { gpa, global } = processor.walker;
+    const page = gpa - (gpa % PAGE);
+    if (page + PAGE > memory.sizeBytes || mmio.isMmio(page)) return 0;
+    if (write && holdsCode(page)) return 0;
+    tlb.fill(low, high, { context, write, host: memory.base + page, global });
+    return memory.base + gpa;
+  }
+
+  /** See HOST_FUNCTIONS.accessAddress. */
+  address(low: number, high: number, kindAndBytes: number): number {
+    const bytes = kindAndBytes & 0xff;
+    const kind = kindAndBytes & ~0xff;
+    const write = kind !== ACCESS_KIND.LOAD;
+    const access = write ? ACCESS.WRITE : ACCESS.READ;
+    const { processor } = this.#options;
+    if (!isCanonicalHigh(high)) return this.fault(VECTOR.GP, 0);
+    if (this.#alignmentChecked() && (low & (Math.min(bytes, 8) - 1)) !== 0) return this.fault(VECTOR.AC, 0);
+    const crosses = (low & (PAGE - 1)) + bytes > PAGE;
+    if (!crosses) {
+      if (!processor.walker.walk(low, high, access, this.#privilege())) return this.#pageFault(low, high);
+      const host = this.#install(low, high, this.#words[STATE.mmuContext >> 2] as number, write);
+      if (host !== 0) return host;
+    }
+    return this.#throughBuffer(low, high, bytes, kind);
+  }
+
+  #throughBuffer(low: number, high: number, bytes: number, kind: number): number {
+    const { linear } = this.#options.processor;
+    try {
+      linear.map(low, high, bytes, kind === ACCESS_KIND.LOAD ? ACCESS.READ : ACCESS.WRITE, this.#privilege());
+    } catch (error) {
+      return this.#caught(error);
+    }
+    if (kind === ACCESS_KIND.LOAD || kind === ACCESS_KIND.UPDATE) {
+      for (let at = 0; at < bytes; at += 4) {
+        const part = Math.min(4, bytes - at);
+        this.#view.setUint32(this.#bufferAddress + at, part === 4 ? linear.get32(at) : linear.getShort(at, part), true);
+      }
+    }
+    if (kind === ACCESS_KIND.LOAD) return this.#bufferAddress;
+    this.#low = low;
+    this.#high = high;
+    this.#bytes = bytes;
+    return this.#bufferAddress;
+  }
+
+  #caught(error: unknown): 0 {
+    if (!(error instanceof GuestFault)) throw error;
+    return this.fault(error.vector, error.hasErrorCode ? error.errorCode : undefined);
+  }
+
+  /** Writes the access buffer to its place; that was checked when the buffer was given out. */
+  commit(): void {
+    const { linear } = this.#options.processor;
+    linear.map(this.#low, this.#high, this.#bytes, ACCESS.WRITE, this.#privilege());
+    for (let at = 0; at < this.#bytes; at += 4) {
+      const part = Math.min(4, this.#bytes - at);
+      const value = this.#view.getUint32(this.#bufferAddress + at, true);
+      if (part === 4) linear.set32(at, value);
+      else linear.setShort(at, part, value);
+    }
+  }
+
+  /** See HOST_FUNCTIONS.segmentLinear: 1 with the linear address in the scratch, or 0. */
+  segmentLinear(record: number, low: number, high: number, segment: number, kind: number): number {
+    const which = segment >= 0 ? segment : this.#view.getUint8(record + RECORD.segment);
+    try {
+      this.#segments.form(which, low, high, kind & 0xff, (kind & 0x100) !== 0);
+    } catch (error) {
+      return this.#caught(error);
+    }
+    this.#words[STATE.scratch >> 2] = this.#segments.low;
+    this.#words[(STATE.scratch >> 2) + 1] = this.#segments.high;
+    return 1;
+  }
+
+  /** SDM Vol. 3A §7.15 "Alignment Check Exception (#AC)": then no access may go by the TLB alone. */
+  #alignmentChecked(): boolean {
+    const words = this.#words;
+    if (words[CPL] !== 3 || ((words[STATE.rflagsSystem >> 2] as number) & RFLAGS.AC) === 0) return false;
+    return (
+      ((words[STATE.cr0 >> 2] as number) & CR0.AM) !== 0 && ((words[STATE.mode >> 2] as number) & MODE.PROTECTED) !== 0
+    );
+  }
+
+  /**
+   * Host address for a bulk access that stays within one page of plain RAM, or 0: then one element at a time will do it,
+   * or raise the fault.
+   */
+  bulkAddress(low: number, high: number, access: Access): number {
+    if (!isCanonicalHigh(high) || this.#alignmentChecked()) return 0;
+    const { walker } = this.#options.processor;
+    if (!walker.walk(low, high, access, this.#privilege())) return 0;
+    return this.#install(low, high, this.#words[STATE.mmuContext >> 2] as number, access === ACCESS.WRITE);
+  }
+}

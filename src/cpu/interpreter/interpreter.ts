@@ -1,0 +1,257 @@
+import type { GuestMemory } from '../../memory/guest-memory.ts';
+import type { CpuTraits } from '../../x86/cpuid/traits.ts';
+import { Decoder } from '../../x86/decoder.ts';
+import { opcodeMaps } from '../../x86/opcodes/maps.ts';
+import { isCanonicalHigh } from '../../x86/linear.ts';
+import { ACCESS, type Platform } from '../../x86/processor.ts';
+import { MODE } from '../../x86/processor-mode.ts';
+import { SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
+import { STATUS } from '../ir/record.ts';
+import type { Mmio } from '../processor/mmio.ts';
+import { SoftProcessor } from '../processor/soft-processor.ts';
+import { AccessPath } from './access-path.ts';
+import { CodeCache } from './code-cache.ts';
+import { type ColdHandler, ColdHandlers } from './cold-handlers.ts';
+import { FloatRuntime } from './float-runtime.ts';
+import { HandlerTable } from './handler-table.ts';
+import { RECORDS } from './layout.ts';
+import { RecordWriter } from './record-writer.ts';
+import { buildRunModule, RETRY } from './run-function.ts';
+import { JumpCache, SoftTlb } from './soft-tlb.ts';
+import { StringRuns } from './string-runs.ts';
+
+const COLD_SLOTS = 8192;
+const GENERATION_SHIFT = 10;
+const MODE_MASK = (1 << GENERATION_SHIFT) - 1;
+const CS_BASE = (STATE.segments + SEG.CS * SEGMENT_BYTES + SEGMENT.base) >> 2;
+const WORD = {
+  mode: STATE.mode >> 2,
+  rip: STATE.rip >> 2,
+  cpl: STATE.cpl >> 2,
+  ripBase: STATE.ripBase >> 2,
+  codeGeneration: STATE.codeGeneration >> 2,
+  codeChanged: STATE.codeChanged >> 2,
+  eventPending: STATE.eventPending >> 2,
+} as const;
+
+export interface InterpreterOptions {
+  readonly wasmMemory: WebAssembly.Memory;
+  readonly memory: GuestMemory;
+  /** Linear-memory address of this vCPU's tables (layout.ts), 64-KiB-aligned. */
+  readonly base: number;
+  readonly mmio: Mmio;
+  readonly platform: Platform;
+  readonly traits: CpuTraits;
+}
+
+type Run = (budget: number, first: number) => number;
+
+/** One vCPU on generated WebAssembly: decodes ahead into records and runs them. */
+export class Interpreter {
+  readonly processor: SoftProcessor;
+  readonly words: Int32Array;
+  readonly tlb: SoftTlb;
+  readonly code: CodeCache;
+  readonly cold: ColdHandlers;
+  readonly #jumps: JumpCache;
+  readonly #handlers: HandlerTable;
+  readonly #writer: RecordWriter;
+  readonly #access: AccessPath;
+  readonly #options: InterpreterOptions;
+  readonly #imports: Record<string, Record<string, WebAssembly.ImportValue>>;
+  readonly #memoryPages: { initial: number; maximum: number };
+  readonly #runs: Record<32 | 64, { run: Run; table: WebAssembly.Table } | undefined> = {
+    32: undefined,
+    64: undefined,
+  };
+  #generation = 1;
+  /** Bytes of generated modules, for `stat`. */
+  runBytes = 0;
+
+  constructor(options: InterpreterOptions) {
+    const { wasmMemory, memory, base, mmio, platform, traits } = options;
+    const { buffer } = wasmMemory;
+    this.#options = options;
+    const pages = buffer.byteLength / 65536;
+    this.#memoryPages = { initial: pages, maximum: pages };
+    this.tlb = new SoftTlb(buffer, base);
+    this.#jumps = new JumpCache(buffer, base);
+    const cache = {
+      flush: (what: 'all' | 'non-global') => this.#flush(what),
+      flushPage: (low: number, high: number) => this.#flushPage(low, high),
+      written: (gpa: number, bytes: number) => this.written(gpa, bytes),
+    };
+    this.processor = new SoftProcessor({ memory, stateBase: base, cache, mmio, platform, traits });
+    this.words = this.processor.words;
+    this.#writer = new RecordWriter(buffer, base);
+    const floats = new FloatRuntime(buffer, base);
+    this.#access = new AccessPath({
+      processor: this.processor,
+      memory,
+      mmio,
+      tlb: this.tlb,
+      buffer,
+      base,
+      holdsCode: (gpa) => this.code.holdsCode(gpa),
+    });
+    const strings = new StringRuns(this.processor, this.#access, buffer);
+    const host = {
+      memory: wasmMemory,
+      accessAddress: (low: number, high: number, kind: number) => this.#access.address(low, high, kind),
+      commitAccess: () => this.#access.commit(),
+      segmentLinear: (record: number, low: number, high: number, segment: number, kind: number) =>
+        this.#access.segmentLinear(record, low, high, segment, kind),
+      intrinsic: (number: number, count: number) => floats.intrinsic(number, count),
+      float: (number: number, lanes: number) => floats.float(number, lanes),
+      procedure: (record: number) => this.#procedure(record),
+      repeatString: (record: number) => strings.run(this.#handlers.stringOf(record)),
+      slowRecord: (record: number, low: number, high: number, why: number) => this.#slowRecord(record, low, high, why),
+      lookup: (low: number, high: number) => this.#lookup(low, high),
+    };
+    this.#imports = { host } as unknown as Record<string, Record<string, WebAssembly.ImportValue>>;
+    this.cold = new ColdHandlers(
+      {
+        base,
+        memoryPages: this.#memoryPages,
+        imports: this.#imports,
+        slots: COLD_SLOTS,
+        install: (slot, handler) => {
+          for (const run of [this.#runs[32], this.#runs[64]]) run?.table.set(slot, handler);
+        },
+      },
+      (record) => this.#handlers.coldSlotOf(record, this.#codeSize()),
+    );
+    this.#handlers = new HandlerTable(this.#writer, this.cold);
+    this.code = new CodeCache({
+      memory,
+      decoder: new Decoder(opcodeMaps()),
+      features: traits.features,
+      writer: this.#writer,
+      handlers: this.#handlers,
+      base: base + RECORDS.OFFSET,
+      onCodePage: (page) => this.tlb.dropWrites(memory.base + page * 4096),
+      onInvalidate: () => {
+        this.words[WORD.codeChanged] = 1;
+        this.#newGeneration();
+      },
+    });
+  }
+
+  #codeSize(): 32 | 64 {
+    return ((this.words[WORD.mode] as number) & MODE.CODE_SIZE) === MODE.CODE_64 ? 64 : 32;
+  }
+
+  #module(codeSize: 32 | 64): { run: Run; table: WebAssembly.Table } {
+    const known = this.#runs[codeSize];
+    if (known !== undefined) return known;
+    const { bytes, runBytes } = buildRunModule(this.#handlers.hot(codeSize), {
+      base: this.#options.base,
+      memoryPages: this.#memoryPages,
+      codeSize,
+      coldSlots: COLD_SLOTS,
+    });
+    this.runBytes += runBytes;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports);
+    const made = { run: exports['run'] as Run, table: exports['cold'] as WebAssembly.Table };
+    this.#runs[codeSize] = made;
+    this.cold.installAll((slot: number, handler: ColdHandler) => made.table.set(slot, handler));
+    return made;
+  }
+
+  /** Runs up to `budget` instructions from STATE.rip; an EXIT. STATE.budget is what is left. */
+  run(budget: number): number {
+    this.#syncGeneration();
+    this.words[WORD.codeChanged] = 0;
+    return this.#module(this.#codeSize()).run(budget, 0);
+  }
+
+  /** Runs exactly one instruction (or one element of a repeated one), uncached; an EXIT. */
+  step(): number {
+    this.#syncGeneration();
+    this.words[WORD.codeChanged] = 0;
+    const record = this.#translate(this.words[WORD.rip] as number, this.words[WORD.rip + 1] as number, true);
+    if (record === 0) return 1;
+    return this.#module(this.#codeSize()).run(1, record);
+  }
+
+  /** Memory was changed by something else than this CPU's stores. */
+  written(gpa: number, bytes: number): void {
+    if (this.code.holdsCode(gpa) || this.code.holdsCode(gpa + bytes - 1)) this.code.written(gpa, bytes);
+  }
+
+  #newGeneration(): void {
+    this.#generation = (this.#generation + 1) & 0x3f_ffff;
+    this.#syncGeneration();
+  }
+
+  #syncGeneration(): void {
+    this.words[WORD.codeGeneration] =
+      (this.#generation << GENERATION_SHIFT) | ((this.words[WORD.mode] as number) & MODE_MASK);
+  }
+
+  #flush(what: 'all' | 'non-global'): void {
+    this.tlb.flush(what);
+    this.#newGeneration();
+  }
+
+  #flushPage(low: number, high: number): void {
+    this.tlb.flushPage(low, high);
+    this.#newGeneration();
+  }
+
+  /** Record for the code at RIP, or 0 with a fault in the state. */
+  #lookup(ripLow: number, ripHigh: number): number {
+    this.words[WORD.codeChanged] = 0;
+    const record = this.#translate(ripLow, ripHigh, false);
+    if (record !== 0) this.#jumps.put(ripLow, ripHigh, record, this.words[WORD.codeGeneration] as number);
+    return record;
+  }
+
+  #translate(ripLow: number, ripHigh: number, step: boolean): number {
+    const mode = (this.words[WORD.mode] as number) & MODE_MASK;
+    const wide = (mode & MODE.CODE_SIZE) === MODE.CODE_64;
+    const low = wide ? ripLow : (ripLow + (this.words[CS_BASE] as number)) | 0;
+    const high = wide ? ripHigh : 0;
+    if (wide && !isCanonicalHigh(high)) return this.#access.fault(VECTOR.GP, 0);
+    const gpa = this.#access.fetch(low, high);
+    if (gpa === undefined) return 0;
+    const next = (): number | undefined => {
+      const nextLow = ((low | 0xfff) + 1) | 0;
+      return this.#access.fetch(nextLow, nextLow === 0 && wide ? high + 1 : high);
+    };
+    return (step ? this.code.prepareStep(gpa, mode, next) : this.code.find(gpa, mode, next)) ?? 0;
+  }
+
+  /** A hot handler met a TLB miss, or something that only its cold handler can do. */
+  #slowRecord(record: number, low: number, high: number, why: number): number {
+    if (why !== 2 && this.#access.fill(low, high, why === 1 ? ACCESS.WRITE : ACCESS.READ)) return RETRY;
+    const slot = this.#handlers.coldSlotOf(record, this.#codeSize());
+    return this.cold.handler(slot)(record);
+  }
+
+  #procedure(record: number): number {
+    const { words, processor } = this;
+    const instruction = this.#handlers.procedureOf(record);
+    this.#setRip(record);
+    const before = words[WORD.mode] as number;
+    if (!processor.runProcedure(instruction)) return STATUS.FAULT;
+    const mode = words[WORD.mode] as number;
+    if (mode !== before) this.#syncGeneration();
+    if (processor.halted || words[WORD.eventPending] !== 0 || ((mode ^ before) & MODE.CODE_SIZE) !== 0)
+      return STATUS.STOP;
+    const { semantics } = instruction.row;
+    return semantics.kind === 'procedure' && !semantics.endsBlock && words[WORD.codeChanged] === 0
+      ? STATUS.NEXT
+      : STATUS.BRANCH;
+  }
+
+  /** STATE.rip of the record that runs. */
+  #setRip(record: number): void {
+    const { words } = this;
+    const offset = this.#writer.offset(record);
+    const low = ((words[WORD.ripBase] as number) >>> 0) + offset;
+    words[WORD.rip] = low;
+    words[WORD.rip + 1] =
+      this.#codeSize() === 64 ? (words[WORD.ripBase + 1] as number) + (low > 0xffff_ffff ? 1 : 0) : 0;
+  }
+}
