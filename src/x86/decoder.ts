@@ -77,15 +77,13 @@ export class Decoder {
   #noSuchRegister = false;
 
   constructor(maps: OpcodeMaps) {
-    const optional = { optionalPrefixes: true };
-    const mandatory = { optionalPrefixes: false };
     this.#maps = {
-      primary: compileMap(maps.primary, optional),
-      map0f: compileMap(maps.map0f, mandatory),
-      map0f38: compileMap(maps.map0f38, mandatory),
-      map0f3a: compileMap(maps.map0f3a, mandatory),
-      vex0f38: compileMap(maps.vex0f38, mandatory),
-      vex0f3a: compileMap(maps.vex0f3a, mandatory),
+      primary: compileMap(maps.primary, 'optional'),
+      map0f: compileMap(maps.map0f, 'by form'),
+      map0f38: compileMap(maps.map0f38, 'mandatory'),
+      map0f3a: compileMap(maps.map0f3a, 'mandatory'),
+      vex0f38: compileMap(maps.vex0f38, 'mandatory'),
+      vex0f3a: compileMap(maps.vex0f3a, 'mandatory'),
     };
   }
 

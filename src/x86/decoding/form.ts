@@ -186,11 +186,17 @@ export interface Branch {
 }
 export type Node = Form | Branch;
 
-export function compileMap(map: OpcodeMap, options: { optionalPrefixes: boolean }): readonly (Node | undefined)[] {
-  return Array.from({ length: 256 }, (_, opcode) => compile(map[opcode], options));
+/**
+ * Whether a prefix that has no form of its own is ignored or a size (optional), or #UD (mandatory); in the two-byte map
+ * that depends on the form: BSF has sizes, MOVUPS does not.
+ */
+export type PrefixRule = 'optional' | 'mandatory' | 'by form';
+
+export function compileMap(map: OpcodeMap, prefixes: PrefixRule): readonly (Node | undefined)[] {
+  return Array.from({ length: 256 }, (_, opcode) => compile(map[opcode], prefixes));
 }
 
-function compile(entry: Entry | undefined, options: { optionalPrefixes: boolean }): Node | undefined {
+function compile(entry: Entry | undefined, prefixes: PrefixRule): Node | undefined {
   if (entry === undefined) return undefined;
   if (!('kind' in entry)) return formOf(entry);
   const branch = (
@@ -199,7 +205,7 @@ function compile(entry: Entry | undefined, options: { optionalPrefixes: boolean 
     more: Partial<Branch> = {},
   ): Branch => ({
     choice,
-    children: entries.map((child) => compile(child, options)),
+    children: entries.map((child) => compile(child, prefixes)),
     optionalPrefix: more.optionalPrefix ?? false,
     rexBit: more.rexBit ?? 0,
   });
@@ -209,7 +215,7 @@ function compile(entry: Entry | undefined, options: { optionalPrefixes: boolean 
     case 'byMod':
       return branch(CHOICE.MOD, [entry.memory, ...(entry.byRm ?? Array.from({ length: 8 }, () => entry.register))]);
     case 'byPrefix': {
-      const optionalPrefix = options.optionalPrefixes || isIntegerForm(entry.none);
+      const optionalPrefix = prefixes === 'optional' || (prefixes === 'by form' && isIntegerForm(entry.none));
       return branch(CHOICE.PREFIX, [entry.none, entry.p66, entry.f3, entry.f2], { optionalPrefix });
     }
     case 'byMode':

@@ -5,6 +5,8 @@
 
 const SIGN = 0x8000_0000;
 const INFINITY = 0x7f80_0000;
+/** The least normal magnitude. */
+const LEAST = 0x0080_0000;
 const QUIET = 0x0040_0000;
 const INDEFINITE = 0xffc0_0000;
 
@@ -31,7 +33,8 @@ export function approximateReciprocal(bits: number): number {
   const sign = (bits & SIGN) >>> 0;
   if (isZero(bits)) return (sign | INFINITY) >>> 0;
   const result = toBits(1 / toNumber(bits));
-  return isZero(result) ? sign : result;
+  // Tiny results are zeros; whether 2^-126 is one is open, and processors say yes.
+  return magnitude(result) <= LEAST ? sign : result;
 }
 
 /** On the bits of a single. */

@@ -1,4 +1,12 @@
-import { AESIMC, AESKEYGENASSIST, binary, SHA256RNDS2, withImmediate } from '../semantics/simd-crypto.ts';
+import {
+  AESIMC,
+  AESKEYGENASSIST,
+  aesRounds,
+  PCLMULQDQ,
+  SHA1RNDS4,
+  SHA256RNDS2,
+  shaSteps,
+} from '../semantics/simd-crypto.ts';
 import type { Packed } from '../semantics/simd-integer.ts';
 import { byPrefix, type Entry, type OpcodeMap, op, type RowOptions } from './row.ts';
 
@@ -15,21 +23,21 @@ const aesForm = (meaning: Packed): Entry => byPrefix({ p66: op(meaning, ['Vdq', 
 const shaForm = (meaning: Packed): Entry => byPrefix({ none: op(meaning, ['Vdq', 'Wdq'], sha) });
 
 export const map0f38: OpcodeMap = {
-  200: shaForm(binary.SHA1NEXTE),
-  201: shaForm(binary.SHA1MSG1),
-  202: shaForm(binary.SHA1MSG2),
+  200: shaForm(shaSteps.SHA1NEXTE),
+  201: shaForm(shaSteps.SHA1MSG1),
+  202: shaForm(shaSteps.SHA1MSG2),
   203: shaForm(SHA256RNDS2),
-  204: shaForm(binary.SHA256MSG1),
-  205: shaForm(binary.SHA256MSG2),
+  204: shaForm(shaSteps.SHA256MSG1),
+  205: shaForm(shaSteps.SHA256MSG2),
   219: aesForm(AESIMC),
-  220: aesForm(binary.AESENC),
-  221: aesForm(binary.AESENCLAST),
-  222: aesForm(binary.AESDEC),
-  223: aesForm(binary.AESDECLAST),
+  220: aesForm(aesRounds.AESENC),
+  221: aesForm(aesRounds.AESENCLAST),
+  222: aesForm(aesRounds.AESDEC),
+  223: aesForm(aesRounds.AESDECLAST),
 };
 
 export const map0f3a: OpcodeMap = {
-  68: byPrefix({ p66: op(withImmediate.PCLMULQDQ, ['Vdq', 'Wdq', 'Ib'], pclmulqdq) }),
-  204: byPrefix({ none: op(withImmediate.SHA1RNDS4, ['Vdq', 'Wdq', 'Ib'], sha) }),
+  68: byPrefix({ p66: op(PCLMULQDQ, ['Vdq', 'Wdq', 'Ib'], pclmulqdq) }),
+  204: byPrefix({ none: op(SHA1RNDS4, ['Vdq', 'Wdq', 'Ib'], sha) }),
   223: byPrefix({ p66: op(AESKEYGENASSIST, ['Vdq', 'Wdq', 'Ib'], aes) }),
 };

@@ -40,11 +40,12 @@ const { MOVUPS, MOVUPD, MOVLPS, MOVLPD, LDDQU } = move.unalignedMoves;
 const { MOVSS, MOVSD } = move.scalarMoves;
 const math = float.arithmetic;
 
-/** Of a source in memory no MMX state is touched (SDM Vol. 2A "CVTPI2PD"). */
-const cvtpi2pd: Entry = byMod({
-  memory: op(CVTPI2PD, ['Vdq', 'Mq'], sse2),
-  register: op(CVTPI2PD, ['Vdq', 'Nq'], mmxSse2),
-});
+/**
+ * A source in memory touches no MMX state. Deviation: of CVTPI2PS SDM Vol. 2A does not say so, as it does of CVTPI2PD;
+ * AMD's processors treat both alike.
+ */
+const fromPackedIntegers = (meaning: Packed, register: RowOptions, memory: RowOptions): Entry =>
+  byMod({ memory: op(meaning, ['Vdq', 'Mq'], memory), register: op(meaning, ['Vdq', 'Nq'], register) });
 
 const map0f10to17: OpcodeMap = {
   16: byPrefix({
@@ -89,8 +90,8 @@ const map0f28to2f: OpcodeMap = {
   40: byPrefix({ none: op(MOVAPS, ['Vdq', 'Wdq'], sse), p66: op(MOVAPD, ['Vdq', 'Wdq'], sse2) }),
   41: byPrefix({ none: op(MOVAPS, ['Wdq', 'Vdq'], sse), p66: op(MOVAPD, ['Wdq', 'Vdq'], sse2) }),
   42: byPrefix({
-    none: op(CVTPI2PS, ['Vdq', 'Qq'], mmxSse),
-    p66: cvtpi2pd,
+    none: fromPackedIntegers(CVTPI2PS, mmxSse, sse),
+    p66: fromPackedIntegers(CVTPI2PD, mmxSse2, sse2),
     f3: op(CVTSI2SS, ['Vdq', 'Ey'], sse),
     f2: op(CVTSI2SD, ['Vdq', 'Ey'], sse2),
   }),
