@@ -137,7 +137,11 @@ function chooseSizes(prng: Prng, encoding: Encoding): Choice & { prefix66: boole
   const { d64, f64 } = encoding.row.options;
   const sized = encoding.row.operands.some((code) => /^([A-Z][vzypa]|Ibs|eAX|rAX)$/.test(code));
   const prefix66 =
-    encoding.allows66 && f64 !== true && !encoding.map.startsWith('vex') && prng.chance(sized ? 0.25 : 0.03);
+    encoding.allows66 &&
+    encoding.mnemonic !== 'MOVSXD' &&
+    f64 !== true &&
+    !encoding.map.startsWith('vex') &&
+    prng.chance(sized ? 0.25 : 0.03);
   const rexW = mode === 64 && (encoding.rexW ?? prng.chance(sized ? 0.35 : 0.08));
   const prefix67 = prng.chance(mode === 64 ? 0.08 : 0.01);
   let operandSize: 16 | 32 | 64 = 32;

@@ -3,7 +3,7 @@ import { COMPLETED, type Masks } from './compare.ts';
 import type { Encoded } from './encode.ts';
 import { offsetOf } from './generate.ts';
 import type { CaseRecord } from './native/case.ts';
-import { RECORD, WINDOWS } from './native/layout.ts';
+import { RECORD, RECORD_BYTES, WINDOWS } from './native/layout.ts';
 
 /** Where implementations may differ by the manuals' own words, and what of a result is left out for it. */
 type Quirk = (encoded: Encoded, given: CaseRecord, host: CaseRecord) => Masks;
@@ -26,7 +26,7 @@ const approximation: Quirk = (encoded) => {
   return { tolerance: { format: 'f32', at: [at, at + 4, at + 8, at + 12], ulps: 3 << 12 } };
 };
 
-/** Last instruction and operand: AMD stores them only while an exception is pending (APM Vol. 2 §11.4.4). */
+/** Last instruction and operand, which AMD stores only while an exception is pending (APM Vol. 2 §11.4.4); MXCSR_MASK. */
 const savedPointers = (first: number, bytes: number) => (encoded: Encoded) => {
   const at = encoded.memory === undefined ? undefined : offsetOf(encoded.memory.linear, first + bytes);
   return at === undefined ? {} : { ignore: [{ at: at + first, bytes }] };
@@ -65,14 +65,73 @@ const doubleShift: Quirk = (encoded, given) => {
   return { undefinedFlags: STATUS_FLAGS, ignore: at === undefined ? [] : [{ at, bytes: 2 }] };
 };
 
+const FSW_ES = 0x80;
+const FSW_CONDITIONS = 0x4500; // C3 C2 C0
+
+/** With #IA unmasked Intel leaves the conditions alone (SDM Vol. 2A "FCOM"), AMD sets them to unordered. */
+const comparison: Quirk = (_, given, host) => {
+  const invalidMasked = (given.bytes[RECORD.fxsave]! & 1) === 1;
+  const status = host.view.getUint16(RECORD.fxsave + 2, true);
+  if (invalidMasked || (status & FSW_ES) === 0) return {};
+  return { ignoredFsw: FSW_CONDITIONS, undefinedFlags: STATUS_FLAGS };
+};
+
+/** As above; C1 is cleared by Intel's processors and kept by AMD's. */
+const flagComparison: Quirk = (encoded, given, host) => {
+  const masks = comparison(encoded, given, host);
+  return { ...masks, ignoredFsw: C1 | (masks.ignoredFsw ?? 0) };
+};
+
+const EVERYTHING: Masks = { ignore: [{ at: 0, bytes: RECORD_BYTES }] };
+const CR2_ANYWHERE = { at: RECORD.cr2, bytes: 8 };
+
+/** Areas of many words: which word faults first, and what was stored before, is the processor's own affair. */
+const area: Quirk = (encoded, _, host) => {
+  if (host.vector === COMPLETED || encoded.memory === undefined) return {};
+  const { linear, bytes } = encoded.memory;
+  const within = [...Array(bytes).keys()].filter((i) => offsetOf(linear + i, 1) !== undefined);
+  return { ignore: [CR2_ANYWHERE, ...within.map((i) => ({ at: offsetOf(linear + i, 1) ?? 0, bytes: 1 }))] };
+};
+
+const both =
+  (first: Quirk, second: Quirk): Quirk =>
+  (encoded, given, host) => {
+    const [a, b] = [first(encoded, given, host), second(encoded, given, host)];
+    return { ...a, ...b, ignore: [...(a.ignore ?? []), ...(b.ignore ?? [])] };
+  };
+
+/** SDM Vol. 2 wants SHA operands aligned; AMD's processors do not mind. */
+const anyAlignment: Quirk = (encoded) =>
+  encoded.memory !== undefined && (encoded.addressSize === 16 || (encoded.memory.linear & 15) !== 0) ? EVERYTHING : {};
+
+/** Whether a masked store faults where it stores nothing is left open (SDM Vol. 2B "MASKMOVQ"). */
+const maskedStore: Quirk = (_, __, host) => (host.vector === COMPLETED ? {} : EVERYTHING);
+
+/** Whether the switch from x87 to MMX has happened when #XM is raised differs. */
+const switchToMmx: Quirk = (_, __, host) =>
+  host.vector === COMPLETED
+    ? {}
+    : {
+        ignore: [
+          { at: RECORD.fxsave + 2, bytes: 3 },
+          { at: ST0, bytes: 128 },
+        ],
+      };
+
 const names = (list: string, quirk: Quirk): Record<string, Quirk> =>
   Object.fromEntries(list.split(' ').map((name) => [name, quirk]));
 
 const QUIRKS: Readonly<Record<string, Quirk>> = {
   ...names('F2XM1 FYL2X FYL2XP1 FPTAN FPATAN FSIN FCOS FSINCOS', transcendental),
   ...names('RCPPS RCPSS RSQRTPS RSQRTSS', approximation),
-  ...names('FXSAVE XSAVE XSAVEC XSAVEOPT', savedPointers(6, 18)),
-  ...names('FNSTENV FNSAVE FSTENV FSAVE', environmentPointers),
+  ...names('FXSAVE XSAVE XSAVEC XSAVEOPT', both(area, both(savedPointers(6, 18), savedPointers(28, 4)))),
+  ...names('FXRSTOR XRSTOR FRSTOR FLDENV', area),
+  ...names('FNSTENV FNSAVE FSTENV FSAVE', both(area, environmentPointers)),
+  ...names('FCOM FCOMP FCOMPP FUCOM FUCOMP FUCOMPP FICOM FICOMP FTST', comparison),
+  ...names('FCOMI FCOMIP FUCOMI FUCOMIP', flagComparison),
+  ...names('SHA1RNDS4 SHA1NEXTE SHA1MSG1 SHA1MSG2 SHA256RNDS2 SHA256MSG1 SHA256MSG2', anyAlignment),
+  ...names('MASKMOVQ MASKMOVDQU', maskedStore),
+  ...names('CVTPS2PI CVTTPS2PI CVTPD2PI CVTTPD2PI CVTPI2PS CVTPI2PD', switchToMmx),
   ENTER: partialFrame,
   ...names('SHLD SHRD', doubleShift),
   ...names('RDRAND RDSEED', randomNumber),

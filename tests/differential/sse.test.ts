@@ -1,0 +1,8 @@
+import { oracleCpu } from './oracle-cpu.ts';
+import { differentialSuite } from './suite.ts';
+
+await differentialSuite({
+  name: 'MMX and SSE',
+  includes: ({ row }) => row.options.unit === 'mmx' || row.options.unit === 'sse',
+  cpus: () => [oracleCpu()],
+});

@@ -1,0 +1,8 @@
+import { oracleCpu } from './oracle-cpu.ts';
+import { differentialSuite } from './suite.ts';
+
+await differentialSuite({
+  name: 'x87',
+  includes: ({ row }) => row.options.unit === 'x87',
+  cpus: () => [oracleCpu()],
+});
