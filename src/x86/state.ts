@@ -111,8 +111,6 @@ export const STATE = {
   faultVector: 712,
   faultError: 716,
   faultHasError: 720,
-  /** u32: why run() returned; see EXIT in exits.ts. */
-  exitReason: 724,
   /** u32: whose rights memory accesses of the current code have; see MMU_CONTEXT. Kept by updateMode(). */
   mmuContext: 728,
   /** u32: nonzero if DR7 enables a breakpoint: the engine then runs instruction by instruction (x86/debug.ts). */
@@ -133,8 +131,11 @@ export const STATE = {
   apicId: 1612,
   /** u32: instructions that run() may still retire before it returns. */
   budget: 1616,
-  /** u32: set when a write dropped decoded code: the running instruction must be the last of its run. */
-  codeChanged: 1620,
+  /**
+   * u32: what a handler that stored must answer instead of going on (STATUS in cpu/ir/record.ts): BRANCH if decoded code was
+   * dropped, STOP if an event arrived. 0 otherwise.
+   */
+  afterStore: 1620,
   /** u32: what entries of the jump cache must carry: [31:10] generation, [9:0] mode. */
   codeGeneration: 1624,
   /** 64 bytes: where an access that has no plain host address (device, two pages) puts its data. */

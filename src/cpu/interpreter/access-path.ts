@@ -1,9 +1,10 @@
 import type { GuestMemory } from '../../memory/guest-memory.ts';
+import { checkDataBreakpoint } from '../../x86/debug.ts';
 import { isCanonicalHigh } from '../../x86/linear.ts';
 import { ACCESS, type Access, GuestFault } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
 import { CR0, RFLAGS, STATE, VECTOR } from '../../x86/state.ts';
-import { RECORD } from '../ir/record.ts';
+import { RECORD, STATUS } from '../ir/record.ts';
 import { PRIVILEGE, type Privilege } from '../mmu/page-walk.ts';
 import type { Mmio } from '../processor/mmio.ts';
 import { SegmentAccess } from '../processor/segment-access.ts';
@@ -36,6 +37,8 @@ export class AccessPath {
   #low = 0;
   #high = 0;
   #bytes = 0;
+  /** Data breakpoints hit. */
+  #hits = 0;
 
   constructor(options: AccessPathOptions) {
     this.#options = options;
@@ -95,6 +98,7 @@ export class AccessPath {
     const page = gpa - (gpa % PAGE);
     if (page + PAGE > memory.sizeBytes || mmio.isMmio(page)) return 0;
     if (write && holdsCode(page)) return 0;
+    if (this.#words[STATE.debugArmed >> 2] !== 0) return 0;
     tlb.fill(low, high, { context, write, host: memory.base + page, global });
     return memory.base + gpa;
   }
@@ -108,6 +112,7 @@ export class AccessPath {
     const { processor } = this.#options;
     if (!isCanonicalHigh(high)) return this.fault(VECTOR.GP, 0);
     if (this.#alignmentChecked() && (low & (Math.min(bytes, 8) - 1)) !== 0) return this.fault(VECTOR.AC, 0);
+    if (this.#words[STATE.debugArmed >> 2] !== 0) this.#watch(low, high, bytes, access);
     const crosses = (low & (PAGE - 1)) + bytes > PAGE;
     if (!crosses) {
       if (!processor.walker.walk(low, high, access, this.#privilege())) return this.#pageFault(low, high);
@@ -142,6 +147,17 @@ export class AccessPath {
     return this.fault(error.vector, error.hasErrorCode ? error.errorCode : undefined);
   }
 
+  #watch(low: number, high: number, bytes: number, access: Access): void {
+    const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    this.#hits |= checkDataBreakpoint(this.#options.processor, linear, bytes, access);
+  }
+
+  takeHits(): number {
+    const hits = this.#hits;
+    this.#hits = 0;
+    return hits;
+  }
+
   /** Writes the access buffer to its place; that was checked when the buffer was given out. */
   commit(): void {
     const { linear } = this.#options.processor;
@@ -152,6 +168,8 @@ export class AccessPath {
       if (part === 4) linear.set32(at, value);
       else linear.setShort(at, part, value);
     }
+    const words = this.#words;
+    if (words[STATE.eventPending >> 2] !== 0) words[STATE.afterStore >> 2] = STATUS.STOP;
   }
 
   /** See HOST_FUNCTIONS.segmentLinear: 1 with the linear address in the scratch, or 0. */

@@ -31,13 +31,18 @@ export class ColdLowering extends HandlerLowering {
   /** After the body: go on, unless a store dropped decoded code. */
   finish(): void {
     if (this.#stores) {
-      this.stateLoad('i32_load', STATE.codeChanged);
-      this.code.block('if');
-      this.#setRip(() => this.instructionPointer(true));
-      this.#return(STATUS.BRANCH);
-      this.code.end();
+      this.#leaveAfterStore(true);
     }
     this.code.i32(STATUS.NEXT);
+  }
+
+  #leaveAfterStore(completed: boolean): void {
+    this.stateLoad('i32_load', STATE.afterStore);
+    this.code.block('if');
+    this.#setRip(() => this.instructionPointer(completed));
+    this.stateLoad('i32_load', STATE.afterStore);
+    this.code.op('return');
+    this.code.end();
   }
 
   #return(status: number): void {
@@ -234,11 +239,7 @@ export class ColdLowering extends HandlerLowering {
       },
       branchRelative: (node) => this.#branchRelative(node),
       again: () => {
-        this.stateLoad('i32_load', STATE.codeChanged);
-        this.code.block('if');
-        this.#setRip(() => this.instructionPointer(false));
-        this.#return(STATUS.BRANCH);
-        this.code.end();
+        this.#leaveAfterStore(false);
         this.#return(STATUS.AGAIN);
       },
       done: () => this.#return(STATUS.NEXT),

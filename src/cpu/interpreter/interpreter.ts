@@ -1,8 +1,8 @@
 import type { GuestMemory } from '../../memory/guest-memory.ts';
 import type { CpuTraits } from '../../x86/cpuid/traits.ts';
 import { Decoder } from '../../x86/decoder.ts';
-import { opcodeMaps } from '../../x86/opcodes/maps.ts';
 import { isCanonicalHigh } from '../../x86/linear.ts';
+import { opcodeMaps } from '../../x86/opcodes/maps.ts';
 import { ACCESS, type Platform } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
 import { SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
@@ -30,7 +30,7 @@ const WORD = {
   cpl: STATE.cpl >> 2,
   ripBase: STATE.ripBase >> 2,
   codeGeneration: STATE.codeGeneration >> 2,
-  codeChanged: STATE.codeChanged >> 2,
+  afterStore: STATE.afterStore >> 2,
   eventPending: STATE.eventPending >> 2,
 } as const;
 
@@ -131,7 +131,7 @@ export class Interpreter {
       base: base + RECORDS.OFFSET,
       onCodePage: (page) => this.tlb.dropWrites(memory.base + page * 4096),
       onInvalidate: () => {
-        this.words[WORD.codeChanged] = 1;
+        this.words[WORD.afterStore] = STATUS.BRANCH;
         this.#newGeneration();
       },
     });
@@ -161,14 +161,14 @@ export class Interpreter {
   /** Runs up to `budget` instructions from STATE.rip; an EXIT. STATE.budget is what is left. */
   run(budget: number): number {
     this.#syncGeneration();
-    this.words[WORD.codeChanged] = 0;
+    this.words[WORD.afterStore] = 0;
     return this.#module(this.#codeSize()).run(budget, 0);
   }
 
   /** Runs exactly one instruction (or one element of a repeated one), uncached; an EXIT. */
   step(): number {
     this.#syncGeneration();
-    this.words[WORD.codeChanged] = 0;
+    this.words[WORD.afterStore] = 0;
     const record = this.#translate(this.words[WORD.rip] as number, this.words[WORD.rip + 1] as number, true);
     if (record === 0) return 1;
     return this.#module(this.#codeSize()).run(1, record);
@@ -177,6 +177,11 @@ export class Interpreter {
   /** Memory was changed by something else than this CPU's stores. */
   written(gpa: number, bytes: number): void {
     if (this.code.holdsCode(gpa) || this.code.holdsCode(gpa + bytes - 1)) this.code.written(gpa, bytes);
+  }
+
+  /** Data breakpoints that accesses hit since the last call (DR6 bits); only while STATE.debugArmed. */
+  takeBreakpointHits(): number {
+    return this.#access.takeHits();
   }
 
   #newGeneration(): void {
@@ -201,7 +206,7 @@ export class Interpreter {
 
   /** Record for the code at RIP, or 0 with a fault in the state. */
   #lookup(ripLow: number, ripHigh: number): number {
-    this.words[WORD.codeChanged] = 0;
+    this.words[WORD.afterStore] = 0;
     const record = this.#translate(ripLow, ripHigh, false);
     if (record !== 0) this.#jumps.put(ripLow, ripHigh, record, this.words[WORD.codeGeneration] as number);
     return record;
@@ -240,7 +245,7 @@ export class Interpreter {
     if (processor.halted || words[WORD.eventPending] !== 0 || ((mode ^ before) & MODE.CODE_SIZE) !== 0)
       return STATUS.STOP;
     const { semantics } = instruction.row;
-    return semantics.kind === 'procedure' && !semantics.endsBlock && words[WORD.codeChanged] === 0
+    return semantics.kind === 'procedure' && !semantics.endsBlock && words[WORD.afterStore] === 0
       ? STATUS.NEXT
       : STATUS.BRANCH;
   }

@@ -1,0 +1,189 @@
+import { Interpreter, type InterpreterOptions } from '../../cpu/interpreter/interpreter.ts';
+import { EXIT } from '../../cpu/interpreter/run-function.ts';
+import type { SoftProcessor } from '../../cpu/processor/soft-processor.ts';
+import type { BootState } from '../../loaders/boot-state.ts';
+import {
+  afterInstruction,
+  checkInstructionBreakpoint,
+  enterDebugHandler,
+  recordDebugException,
+} from '../../x86/debug.ts';
+import { deliverException, deliverInterrupt, deliverPendingFault } from '../../x86/interrupts.ts';
+import { RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
+import { applyBootState, resetState } from './reset-state.ts';
+
+const WORD = {
+  rip: STATE.rip >> 2,
+  budget: STATE.budget >> 2,
+  rflags: STATE.rflagsSystem >> 2,
+  eventPending: STATE.eventPending >> 2,
+  shadow: STATE.interruptShadow >> 2,
+  nmiBlocked: STATE.nmiBlocked >> 2,
+  debugArmed: STATE.debugArmed >> 2,
+  faultVector: STATE.faultVector >> 2,
+} as const;
+const NMI_VECTOR = 2;
+
+/** Why run() returned. */
+export type VcpuStop = 'budget' | 'halt' | 'shutdown';
+
+/** A virtual CPU of the software engine: the interpreter with what happens between instructions. */
+export class SoftVcpu {
+  readonly interpreter: Interpreter;
+  readonly processor: SoftProcessor;
+  /** The vector of the interrupt request, or -1 if it went away. Set by the machine. */
+  acknowledge: () => number = () => -1;
+  /** Instructions retired since creation; an element of a repeated string instruction counts as one. */
+  instructions = 0;
+  #interruptRequest = false;
+  #nmi = false;
+  #exitRequested = false;
+  #shutdown = false;
+  readonly #words: Int32Array;
+
+  constructor(options: InterpreterOptions) {
+    this.interpreter = new Interpreter(options);
+    this.processor = this.interpreter.processor;
+    this.#words = this.processor.words;
+  }
+
+  /** As after RESET, or as a loader wants it. */
+  reset(boot?: BootState): void {
+    if (boot === undefined) resetState(this.processor);
+    else applyBootState(this.processor, boot);
+    this.processor.halted = false;
+    this.#shutdown = false;
+    this.#nmi = false;
+    this.processor.flushTlb('all');
+    this.interpreter.code.reset();
+    this.#updatePending();
+  }
+
+  get halted(): boolean {
+    return this.processor.halted;
+  }
+
+  setInterruptRequest(pending: boolean): void {
+    this.#interruptRequest = pending;
+    this.#updatePending();
+  }
+
+  injectNmi(): void {
+    this.#nmi = true;
+    this.#updatePending();
+  }
+
+  /** Makes run() return 'budget' at the next instruction boundary that it sees. */
+  requestExit(): void {
+    this.#exitRequested = true;
+    this.#updatePending();
+  }
+
+  /** A device wrote guest memory. */
+  written(gpa: number, bytes: number): void {
+    this.interpreter.written(gpa, bytes);
+  }
+
+  #updatePending(): void {
+    this.#words[WORD.eventPending] = this.#interruptRequest || this.#nmi || this.#exitRequested ? 1 : 0;
+  }
+
+  /** Runs at most `budget` instructions. */
+  run(budget: number): VcpuStop {
+    const words = this.#words;
+    let left = budget;
+    while (left > 0) {
+      if (this.#shutdown) return 'shutdown';
+      if (this.#exitRequested) {
+        this.#exitRequested = false;
+        this.#updatePending();
+        return 'budget';
+      }
+      if (words[WORD.eventPending] !== 0 && words[WORD.shadow] === 0) this.#takeEvent();
+      if (this.processor.halted) return 'halt';
+      const used = this.#mustStep() ? this.#step() : this.#runFreely(left);
+      left -= used;
+      this.instructions += used;
+    }
+    return this.#shutdown ? 'shutdown' : 'budget';
+  }
+
+  /** Instructions used. */
+  #runFreely(budget: number): number {
+    const words = this.#words;
+    words[WORD.shadow] = 0;
+    const exit = this.interpreter.run(budget);
+    const used = budget - (words[WORD.budget] as number);
+    if (exit === EXIT.FAULT) this.#deliverFault();
+    // What is left does not reach the end of the next run of records: go there one by one.
+    else if (exit === EXIT.BUDGET && used < budget) return used + this.#step();
+    return used;
+  }
+
+  #mustStep(): boolean {
+    const words = this.#words;
+    if (words[WORD.debugArmed] !== 0 || ((words[WORD.rflags] as number) & RFLAGS.TF) !== 0) return true;
+    return words[WORD.shadow] !== 0 && words[WORD.eventPending] !== 0;
+  }
+
+  /** One instruction, with breakpoints and single-step trap. SDM Vol. 3A §7.9 "Priority Among Concurrent Events". */
+  #step(): number {
+    const words = this.#words;
+    const armed = words[WORD.debugArmed] !== 0;
+    const trapFlag = ((words[WORD.rflags] as number) & RFLAGS.TF) !== 0;
+    if (armed && this.#instructionBreakpoint()) return 0;
+    const [low, high] = [words[WORD.rip], words[WORD.rip + 1]];
+    words[WORD.shadow] = 0;
+    const exit = this.interpreter.step();
+    const used = exit === EXIT.FAULT ? 0 : 1;
+    // A fault in fetching the instruction after a branch belongs to that one: it will happen again.
+    if (exit === EXIT.FAULT && words[WORD.rip] === low && words[WORD.rip + 1] === high) {
+      this.interpreter.takeBreakpointHits();
+      this.#deliverFault();
+      return used;
+    }
+    const hits = armed ? this.interpreter.takeBreakpointHits() : 0;
+    if ((trapFlag || armed) && afterInstruction(this.processor, trapFlag, hits)) this.#deliver(VECTOR.DB);
+    return used;
+  }
+
+  #instructionBreakpoint(): boolean {
+    const cpu = this.processor;
+    const base = cpu.u64(STATE.segments + SEG.CS * SEGMENT_BYTES + SEGMENT.base);
+    const hits = checkInstructionBreakpoint(cpu, cpu.u64(STATE.rip) + base);
+    if (hits === 0) return false;
+    recordDebugException(this.#words, hits);
+    this.#words[WORD.rflags] = (this.#words[WORD.rflags] as number) | RFLAGS.RF;
+    this.#deliver(VECTOR.DB);
+    return true;
+  }
+
+  #deliver(vector: number): void {
+    if (!deliverException(this.processor, vector)) this.#shutdown = true;
+    else if (vector === VECTOR.DB) enterDebugHandler(this.#words);
+  }
+
+  #deliverFault(): void {
+    const isDebug = this.#words[WORD.faultVector] === VECTOR.DB;
+    if (!deliverPendingFault(this.processor)) this.#shutdown = true;
+    else if (isDebug) enterDebugHandler(this.#words);
+  }
+
+  /** NMI first, then an interrupt request if IF lets it in. */
+  #takeEvent(): void {
+    const words = this.#words;
+    if (this.#nmi && words[WORD.nmiBlocked] === 0) {
+      this.#nmi = false;
+      this.#interrupt(NMI_VECTOR, 'nmi');
+    } else if (this.#interruptRequest && ((words[WORD.rflags] as number) & RFLAGS.IF) !== 0) {
+      const vector = this.acknowledge();
+      if (vector >= 0) this.#interrupt(vector, 'external');
+    }
+    this.#updatePending();
+  }
+
+  #interrupt(vector: number, source: 'external' | 'nmi'): void {
+    this.processor.halted = false;
+    if (!deliverInterrupt(this.processor, vector, source)) this.#shutdown = true;
+  }
+}
