@@ -60,6 +60,14 @@ export interface Processor {
   /** As readLinear of `count` 32-bit words; all read or a fault. */
   loadLinearWords(linearLow: number, linearHigh: number, words: Int32Array, count: number, supervisor: boolean): void;
 
+  /** The linear address of `bytes` in a segment, with limit, type and canonical checks but not the paging ones. */
+  linearAddress(segment: number, offset: bigint, bytes: number, access: Access): bigint;
+
+  /** Base of a segment register as the current mode uses it: 0 for all but FS and GS in 64-bit mode. */
+  segmentBase(segment: number): bigint;
+  /** A guest-physical access without translation: PDPTE registers. */
+  readPhysical64(gpa: number): bigint;
+
   /** Where the instruction after this one begins: RIP plus its length, of the code size. */
   nextRip(instruction: Instruction): bigint;
 
@@ -74,6 +82,7 @@ export interface Processor {
 
   /** RIP after the instruction; procedures that branch set STATE.rip themselves, after all checks, with `branchTo`. */
   branchTo(rip: bigint): void;
+  branchToWords(ripLow: number, ripHigh: number): void;
   /** HLT or MWAIT: stops until the next event. */
   halt(): void;
 

@@ -1,7 +1,4 @@
-import type { Feature } from '../opcodes/row.ts';
-
-/** `/proc/cpuinfo` names of what the decoder may accept. */
-export type FeatureSet = ReadonlySet<Feature>;
+import type { FeatureSet } from '../opcodes/row.ts';
 
 /** What of a CPU model the CPU itself depends on, besides the decoder. Masks are 32-bit. */
 export interface CpuTraits {

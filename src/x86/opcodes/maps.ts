@@ -5,6 +5,7 @@ import * as mmx from './mmx.ts';
 import type { OpcodeMap } from './row.ts';
 import * as sse from './sse.ts';
 import * as ssse3 from './ssse3-sse4.ts';
+import * as system from './system.ts';
 import * as x87 from './x87.ts';
 
 /** The opcode maps of SDM Vol. 2D App. A, and the VEX-coded ones by their leading bytes. */
@@ -14,7 +15,7 @@ export type OpcodeMaps = Readonly<Record<MapName, OpcodeMap>>;
 /** What a file of opcode rows exports: the parts of the maps that its area fills. */
 export type AreaMaps = Partial<OpcodeMaps>;
 
-const AREAS: readonly AreaMaps[] = [integer, x87, mmx, sse, ssse3, crypto];
+const AREAS: readonly AreaMaps[] = [integer, x87, mmx, sse, ssse3, crypto, system];
 
 /** One map of each name from the parts; two rows for one encoding are a bug. */
 export function mergeAreas(areas: readonly AreaMaps[]): OpcodeMaps {
