@@ -167,7 +167,7 @@ export const map0f: OpcodeMap = {
     3: byPrefix({ none: byMod({ memory: op(xsave.XRSTORS, ['M'], needs('xsaves')) }) }),
     4: byPrefix({ none: byMod({ memory: op(xsave.XSAVEC, ['M'], needs('xsavec')) }) }),
     5: byPrefix({ none: byMod({ memory: op(xsave.XSAVES, ['M'], needs('xsaves')) }) }),
-    7: byPrefix({ f3: byMod({ register: op(misc.RDPID, ['Ry'], needs('rdpid')) }) }),
+    7: byMod({ register: byPrefix({ f3: op(misc.RDPID, ['Ry'], needs('rdpid')) }) }),
   }),
 };
 
