@@ -10,13 +10,16 @@ export interface Timer {
 class QueuedTimer implements Timer {
   deadlineNs: number | null = null;
   readonly fire: () => void;
+  readonly #armed: (deadlineNs: number) => void;
 
-  constructor(fire: () => void) {
+  constructor(fire: () => void, armed: (deadlineNs: number) => void) {
     this.fire = fire;
+    this.#armed = armed;
   }
 
   arm(deadlineNs: number): void {
     this.deadlineNs = deadlineNs;
+    this.#armed(deadlineNs);
   }
 
   cancel(): void {
@@ -30,6 +33,8 @@ class QueuedTimer implements Timer {
  */
 export class TimerQueue {
   readonly clock: Clock;
+  /** Told of every deadline when it is armed: it may come before what the machine runs until. */
+  onArm: (deadlineNs: number) => void = () => {};
   readonly #timers: QueuedTimer[] = [];
 
   constructor(clock: Clock) {
@@ -37,7 +42,7 @@ export class TimerQueue {
   }
 
   createTimer(fire: () => void): Timer {
-    const timer = new QueuedTimer(fire);
+    const timer = new QueuedTimer(fire, (deadlineNs) => this.onArm(deadlineNs));
     this.#timers.push(timer);
     return timer;
   }

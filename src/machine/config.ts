@@ -59,5 +59,7 @@ export interface MachineConfig {
   /** COM1. */
   readonly serial: ConsolePort;
   readonly devices: readonly DeviceRequest[];
+  /** What a reset by the guest does; absent: the machine starts again. */
+  readonly onReset?: 'reboot' | 'exit';
   readonly host: MachineHost;
 }
