@@ -65,8 +65,7 @@ export class CodeCache {
 
   constructor(options: CodeCacheOptions) {
     this.#options = options;
-    // The two first records are for single steps.
-    this.#next = options.base + 2 * RECORD.SIZE_BYTES;
+    this.#next = options.base + RECORDS.RESERVED * RECORD.SIZE_BYTES;
     this.#isCode = new Uint8Array(Math.ceil(options.memory.sizeBytes / PAGE));
   }
 
@@ -228,7 +227,7 @@ export class CodeCache {
   reset(): void {
     this.#pages.clear();
     this.#isCode.fill(0);
-    this.#next = this.#options.base + 2 * RECORD.SIZE_BYTES;
+    this.#next = this.#options.base + RECORDS.RESERVED * RECORD.SIZE_BYTES;
     this.#options.handlers.reset();
     this.#options.onInvalidate();
   }

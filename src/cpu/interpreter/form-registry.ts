@@ -10,6 +10,7 @@ import { readsImmediateAsRegister } from './hot-forms.ts';
 const SLOTS = [RECORD.first, RECORD.second, RECORD.immediate] as const;
 const SIZE_CODE = { 16: 0, 32: 1, 64: 2 } as const;
 const REPEAT_CODE = { none: 0, repe: 1, repne: 2 } as const;
+const INDEX_CODE = { none: 0, register: 1, segment: 2 } as const;
 const SEGMENT_CODE = { none: 0, base: 1, checked: 2 } as const;
 
 /** Descriptions whose meaning depends on the operand size although all operands have widths of their own, or that have none. */
@@ -73,7 +74,7 @@ export function variantOf(instruction: Instruction, mode: number): number {
   variant = variant * 3 + SIZE_CODE[instruction.addressSize];
   variant = variant * 3 + REPEAT_CODE[instruction.repeat];
   variant = variant * 3 + SEGMENT_CODE[segmentKind(instruction, mode)];
-  variant = variant * 2 + (index === 'none' ? 0 : 1);
+  variant = variant * 3 + INDEX_CODE[index];
   variant = variant * 16 + (instruction.opcode & 15);
   variant = variant * 64 + (mode & (MODE.CODE_SIZE | MODE.STACK_32 | MODE.FLAT));
   if (instruction.row.options.staticImmediate) variant = variant * 256 + staticImmediate(instruction);

@@ -40,23 +40,23 @@ export interface HotLabels {
 export class HotLowering extends HandlerLowering {
   protected readonly pc: number;
   readonly #locals: HotLocals;
-  readonly #labels: HotLabels;
+  /** Set once the blocks are open, before anything that branches is lowered. */
+  labels!: HotLabels;
   readonly #updateAddress = new Map<IrNode, number>();
   /** The record is the first of a fused pair: a branch belongs to the next record. */
   fused = false;
 
-  constructor(code: Code, base: number, locals: HotLocals, labels: HotLabels) {
+  constructor(code: Code, base: number, locals: HotLocals) {
     super(code, base);
     this.pc = locals.pc;
     this.#locals = locals;
-    this.#labels = labels;
     Object.assign(this.emitters, this.#rows());
   }
 
   /** Goes on with the next record (or the one after a fused pair). */
   next(): void {
     this.#advance(32);
-    this.code.br(this.#labels.next);
+    this.code.br(this.labels.next);
   }
 
   #advance(bytes: number): void {
@@ -114,17 +114,17 @@ export class HotLowering extends HandlerLowering {
         this.code.op('i32_wrap_i64');
         this.code.i32(node.immediate);
         this.code.op('i32_and');
-        this.code.brIf(this.#labels.rare);
+        this.code.brIf(this.labels.rare);
       },
-      raise: () => this.code.br(this.#labels.rare),
+      raise: () => this.code.br(this.labels.rare),
       checkTarget: (node) => {
         this.badTarget(this.targetLocal(arg(node, 0)));
-        this.code.brIf(this.#labels.rare);
+        this.code.brIf(this.labels.rare);
       },
       branch: (node) => {
         this.value(arg(node, 0));
         this.code.set(this.#locals.target);
-        this.code.br(this.#labels.branch);
+        this.code.br(this.labels.branch);
       },
       branchRelative: (node) => this.#branchRelative(node),
     };
@@ -132,11 +132,11 @@ export class HotLowering extends HandlerLowering {
 
   #branchRelative(node: IrNode): void {
     const condition = node.args[0];
-    if (condition === undefined) return this.code.br(this.#labels.taken);
+    if (condition === undefined) return this.code.br(this.labels.taken);
     this.value(condition);
     // The condition is on the stack: what it was computed from may not be read through `pc` any more.
     if (this.fused) this.#advance(RECORD.SIZE_BYTES);
-    this.code.brIf(this.#labels.taken);
+    this.code.brIf(this.labels.taken);
   }
 
   /** Pushes the host address of a plain access, or leaves by a miss label with `linear` set. */
@@ -146,7 +146,7 @@ export class HotLowering extends HandlerLowering {
     this.value(linearNode);
     this.code.set(linear);
     this.tlbMiss(linear, entry, bytes, () => this.code.get(tlb), tag);
-    this.code.brIf(write ? this.#labels.missWrite : this.#labels.missRead);
+    this.code.brIf(write ? this.labels.missWrite : this.labels.missRead);
     this.hostAddress(linear, entry, tag);
   }
 

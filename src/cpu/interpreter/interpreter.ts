@@ -6,7 +6,7 @@ import { opcodeMaps } from '../../x86/opcodes/maps.ts';
 import { ACCESS, type Platform } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
 import { SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
-import { STATUS } from '../ir/record.ts';
+import { RECORD, STATUS } from '../ir/record.ts';
 import type { Mmio } from '../processor/mmio.ts';
 import { SoftProcessor } from '../processor/soft-processor.ts';
 import { AccessPath } from './access-path.ts';
@@ -16,7 +16,7 @@ import { FloatRuntime } from './float-runtime.ts';
 import { HandlerTable } from './handler-table.ts';
 import { RECORDS } from './layout.ts';
 import { RecordWriter } from './record-writer.ts';
-import { buildRunModule, RETRY } from './run-function.ts';
+import { buildRunModule, enterHandler, RETRY } from './run-function.ts';
 import { JumpCache, SoftTlb } from './soft-tlb.ts';
 import { StringRuns } from './string-runs.ts';
 
@@ -144,7 +144,12 @@ export class Interpreter {
   #module(codeSize: 32 | 64): { run: Run; table: WebAssembly.Table } {
     const known = this.#runs[codeSize];
     if (known !== undefined) return known;
-    const { bytes, runBytes } = buildRunModule(this.#handlers.hot(codeSize), {
+    const hot = this.#handlers.hot(codeSize);
+    const enterRecord =
+      this.#options.base + RECORDS.OFFSET + (codeSize === 64 ? RECORDS.ENTER_64 : RECORDS.ENTER_32) * RECORD.SIZE_BYTES;
+    this.#writer.setHandler(enterRecord, enterHandler(hot));
+    const { bytes, runBytes } = buildRunModule(hot, {
+      enterRecord,
       base: this.#options.base,
       memoryPages: this.#memoryPages,
       codeSize,

@@ -26,6 +26,11 @@ export const JUMP_CACHE = {
 
 export const RECORDS = {
   OFFSET: 0x4_0000,
+  /** The first records are special: two for single steps, and run()'s begin for each code size. */
+  STEP: 0,
+  ENTER_64: 2,
+  ENTER_32: 3,
+  RESERVED: 4,
   /** Room for decoded instructions; when it is full, all are dropped. */
   CAPACITY: 1 << 20,
 } as const;

@@ -33,12 +33,15 @@ interface RunOptions {
   readonly memoryPages: { initial: number; maximum: number };
   readonly codeSize: 32 | 64;
   readonly coldSlots: number;
+  /** Address of a record with the handler `enterHandler`. */
+  readonly enterRecord: number;
 }
 
-/** Handler numbers after the hot forms: the jump that ends a run of records, the end of a single step, then cold slots. */
+/** Handler numbers after the hot forms: the jump that ends a run of records, the end of a single step, run()'s begin, then cold slots. */
 export const goOnHandler = (hot: readonly HotForm[]): number => hot.length;
 export const stopHandler = (hot: readonly HotForm[]): number => hot.length + 1;
-export const firstCold = (hot: readonly HotForm[]): number => hot.length + 2;
+export const enterHandler = (hot: readonly HotForm[]): number => hot.length + 2;
+export const firstCold = (hot: readonly HotForm[]): number => hot.length + 3;
 
 /** Parameters of run(): the budget, and the record to begin with or 0 (then STATE.rip says where). */
 const BUDGET = 0;
@@ -73,7 +76,7 @@ class RunFunction {
   readonly #options: RunOptions;
   readonly #locals;
   readonly #status: number;
-  #lowering!: HotLowering;
+  readonly #lowering: HotLowering;
 
   constructor(code: Code, host: HostFunctionIndices, coldType: number, hot: readonly HotForm[], options: RunOptions) {
     this.#code = code;
@@ -91,13 +94,12 @@ class RunFunction {
       target: code.allocate('i64'),
     };
     this.#status = code.allocate('i32');
+    this.#lowering = new HotLowering(code, options.base, this.#locals);
   }
 
   emit(): void {
     const code = this.#code;
-    const first = this.#status; // nonzero after entry: reused, since no status is pending then
-    code.i32(1);
-    code.set(first);
+    this.#enter();
     const next = code.block('loop');
     const lookup = code.block('block');
     const branch = code.block('block');
@@ -107,16 +109,8 @@ class RunFunction {
     const missRead = code.block('block');
     const rare = code.block('block');
     const cold = code.block('block');
-    this.#lowering = new HotLowering(code, this.#options.base, this.#locals, {
-      missRead,
-      missWrite,
-      rare,
-      taken,
-      branch,
-      next,
-    });
-    this.#enter(first, lookup, next);
-    this.#handlers(cold, taken);
+    this.#lowering.labels = { missRead, missWrite, rare, taken, branch, next };
+    this.#handlers({ cold, taken, lookup });
     code.end(); // cold
     this.#callCold(status);
     code.end(); // rare
@@ -137,22 +131,20 @@ class RunFunction {
     code.op('unreachable');
   }
 
-  #enter(first: number, lookup: Label, next: Label): void {
+  /** Begins with the record given, or with the enter record, which looks up STATE.rip. */
+  #enter(): void {
     const code = this.#code;
     const { pc } = this.#locals;
-    code.get(first);
-    code.block('if');
-    code.i32(0);
-    code.set(first);
     this.#lowering.reload();
     this.#target(STATE.rip);
     code.get(FIRST);
     code.tee(pc);
-    code.op('i32_eqz');
-    code.brIf(lookup);
+    code.block('if');
     this.#storeRipBase();
     this.#charge();
-    this.#nextUnlessSpent(next);
+    code.else();
+    code.i32(this.#options.enterRecord);
+    code.set(pc);
     code.end();
   }
 
@@ -198,13 +190,14 @@ class RunFunction {
     code.set(BUDGET);
   }
 
-  #handlers(cold: Label, taken: Label): void {
+  #handlers({ cold, taken, lookup }: { cold: Label; taken: Label; lookup: Label }): void {
     const code = this.#code;
+    const enter = code.block('block');
     const stop = code.block('block');
     const goOn = code.block('block');
     const labels = this.#hot.map(() => code.block('block')).reverse();
     this.#record('i32_load16_u', RECORD.handler);
-    code.brTable([...labels, goOn, stop], cold);
+    code.brTable([...labels, goOn, stop, enter], cold);
     for (const form of this.#hot) {
       code.end();
       this.#lowering.fused = form.fused !== undefined;
@@ -230,6 +223,8 @@ class RunFunction {
     this.#displacedRip();
     code.memory('i64_store', STATE.rip);
     this.#leave(EXIT.BUDGET);
+    code.end(); // enter
+    code.br(lookup);
   }
 
   /** Pushes the RIP that a record's displacement names. */
