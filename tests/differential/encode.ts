@@ -93,13 +93,17 @@ const UNSIZED_ALIGNMENT: Record<string, number> = {
 };
 
 /** Where an operand of `bytes` goes: mostly aligned in the data window, sometimes where it faults. */
-function pickLinear(prng: Prng, bytes: number, options: { alignment: number; lock: boolean }): number {
+function pickLinear(
+  prng: Prng,
+  bytes: number,
+  options: { alignment: number; lock: boolean; hostile: boolean },
+): number {
   const { linear, sizeBytes } = WINDOWS.data;
   const room = Math.max(sizeBytes - bytes, 0);
   const aligned = linear + Math.floor(prng.below(room + 1) / options.alignment) * options.alignment;
   // A LOCK across cache lines stops some hosts with #AC (split-lock detection).
   if (options.lock) return prng.chance(0.97) ? aligned : READ_ONLY_LINEAR + 64;
-  switch (prng.below(32)) {
+  switch (prng.below(options.hostile ? 3 : 32)) {
     case 0: // over the end of the mapping, or just not
       return WINDOWS.edge.linear + WINDOWS.edge.sizeBytes - prng.below(2 * bytes);
     case 1:
@@ -263,10 +267,16 @@ export function pickTarget(prng: Prng, start: number, options: { near: boolean; 
 }
 
 /**
+ * `hostile`: its memory operand is one that faults, or nearly.
  * Picks one of the encoding's many instructions, writes its bytes to the record and sets the registers of its
  * address. The record's registers have their random values already.
  */
-export function encodeRandom(prng: Prng, encoding: Encoding, record: CaseRecord): Encoded {
+export function encodeRandom(
+  prng: Prng,
+  encoding: Encoding,
+  record: CaseRecord,
+  options: { hostile: boolean },
+): Encoded {
   const choice = chooseSizes(prng, encoding);
   const { mode, operandSize, addressSize, rexW } = choice;
   const { row } = encoding;
@@ -305,7 +315,7 @@ export function encodeRandom(prng: Prng, encoding: Encoding, record: CaseRecord)
   shuffle(prng, prefixes);
 
   const alignment = UNSIZED_ALIGNMENT[encoding.mnemonic] ?? (bytes & (bytes - 1) ? 2 : Math.min(bytes, 64));
-  const linear = inMemory || hasOffset ? pickLinear(prng, bytes, { alignment, lock }) : -1;
+  const linear = inMemory || hasOffset ? pickLinear(prng, bytes, { alignment, lock, hostile: options.hostile }) : -1;
   const tail: number[] = [];
   let rm = -1;
   let rexX = 0;

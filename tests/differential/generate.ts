@@ -1,7 +1,16 @@
 import { type Encoded, encodeRandom, pickTarget } from './encode.ts';
 import type { Encoding } from './encodings.ts';
 import { type CaseRecord, resetCase } from './native/case.ts';
-import { CODE_LINEAR, RECORD, WINDOWS } from './native/layout.ts';
+import {
+  CODE_LINEAR,
+  DATA_LINEAR,
+  PAGE_BYTES,
+  READ_ONLY_LINEAR,
+  RECORD,
+  STACK_LINEAR,
+  UNMAPPED_LINEAR,
+  WINDOWS,
+} from './native/layout.ts';
 import type { Prng } from './prng.ts';
 import { type LaneKind, writeF80, writeInt, writeLanes } from './values.ts';
 
@@ -33,10 +42,12 @@ export class CaseGenerator {
     const prng = this.#prng;
     resetCase(record);
     this.#fillRegisters(record);
-    const encoded = encodeRandom(prng, encoding, record);
+    const hostile = prng.chance(0.12);
+    const encoded = encodeRandom(prng, encoding, record, { hostile });
     this.#fillFpu(encoding, record);
     this.#fillMemory(encoded, record);
     if (options.tweak) TWEAKS[encoding.mnemonic]?.({ prng, record, encoded });
+    if (hostile && options.tweak && prng.chance(0.6)) misplacePointers(prng, record);
     if (encoded.mode === 32) clampTo32(record);
     return encoded;
   }
@@ -52,7 +63,7 @@ export class CaseGenerator {
     // [11] OF  [10] DF  [7] SF  [6] ZF  [4] AF  [2] PF  [1] fixed  [0] CF
     record.rflags = 0x202 | (prng.u32() & 0x8d5) | (prng.chance(0.2) ? 0x400 : 0);
     record.fsBase = BigInt(WINDOWS.data.linear - prng.below(0x1000_0000));
-    record.gsBase = prng.chance(0.5) ? 0n : BigInt(prng.below(0x8000_0000));
+    record.gsBase = prng.chance(0.5) ? 0n : BigInt(prng.below(0x5000_0000));
   }
 
   #fillFpu(encoding: Encoding, record: CaseRecord): void {
@@ -147,6 +158,25 @@ function fitLane(kind: LaneKind, bytes: number): LaneKind {
 function clampTo32(record: CaseRecord): void {
   for (let i = 0; i < 8; i++) record.gpr[i] = BigInt.asUintN(32, record.gpr[i] ?? 0n);
   for (let i = 8; i < 16; i++) record.gpr[i] = 0n;
+}
+
+/** Implicit operands where they fault, or nearly: the ends of the stack page, no page, no canonical address. */
+function misplacePointers(prng: Prng, record: CaseRecord): void {
+  const near = (linear: number): bigint => BigInt(linear + prng.between(-24, 24));
+  const bad = (): bigint =>
+    prng.pick([
+      near(STACK_LINEAR),
+      near(STACK_LINEAR + PAGE_BYTES),
+      near(DATA_LINEAR),
+      near(READ_ONLY_LINEAR + 64),
+      BigInt(UNMAPPED_LINEAR),
+      0x8000_0000_0000n,
+      0x7fff_ffff_fffcn,
+    ]);
+  record.gpr[RSP] = bad();
+  if (prng.chance(0.3)) record.gpr[RBP] = bad();
+  if (prng.chance(0.3)) record.gpr[RSI] = bad();
+  if (prng.chance(0.3)) record.gpr[RDI] = bad();
 }
 
 interface Tweak {

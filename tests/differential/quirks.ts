@@ -3,11 +3,12 @@ import { COMPLETED, type Masks } from './compare.ts';
 import type { Encoded } from './encode.ts';
 import { offsetOf } from './generate.ts';
 import type { CaseRecord } from './native/case.ts';
-import { RECORD, RECORD_BYTES, WINDOWS } from './native/layout.ts';
+import { RECORD, RECORD_BYTES } from './native/layout.ts';
 
 /** Where implementations may differ by the manuals' own words, and what of a result is left out for it. */
 type Quirk = (encoded: Encoded, given: CaseRecord, host: CaseRecord) => Masks;
 
+const EVERYTHING: Masks = { ignore: [{ at: 0, bytes: RECORD_BYTES }] };
 const C1 = 0x0200;
 const PE = 0x0020;
 const ST0 = RECORD.fxsave + 32;
@@ -42,18 +43,26 @@ const randomNumber: Quirk = (encoded) => ({
   ignore: encoded.rm < 0 ? [] : [{ at: RECORD.gpr + 8 * encoded.rm, bytes: 8 }],
 });
 
-/** What a faulting ENTER has pushed already: silicon leaves it below RSP, which has not moved. */
-const partialFrame: Quirk = (_, given, host) => {
-  if (host.vector === COMPLETED) return {};
-  const { offset, sizeBytes } = WINDOWS.stack;
-  const top = offsetOf(Number(given.gpr[4]), 0) ?? offset + sizeBytes;
-  return {
-    ignore: [
-      { at: offset, bytes: top - offset },
-      { at: RECORD.stray, bytes: 2 },
-    ],
-  };
-};
+const ALL_MEMORY = { at: RECORD.memory, bytes: RECORD_BYTES - RECORD.memory };
+const STRAY = { at: RECORD.stray, bytes: 2 };
+
+/** What a faulting instruction of several pushes has pushed already: silicon leaves it below RSP, which has not moved. */
+const partialPushes: Quirk = (_, __, host) => (host.vector === COMPLETED ? {} : { ignore: [ALL_MEMORY, STRAY] });
+
+/** A faulting POPA has loaded some registers already. */
+const partialPops: Quirk = (_, __, host) =>
+  host.vector === COMPLETED
+    ? {}
+    : {
+        ignore: [
+          { at: RECORD.gpr, bytes: 32 },
+          { at: RECORD.gpr + 40, bytes: 24 },
+        ],
+      };
+
+/** A bad target and a stack that cannot be pushed to: which fault comes first differs. */
+const callFaults: Quirk = (_, given, host) =>
+  host.vector === COMPLETED || offsetOf(Number(given.gpr[4]), 0) !== undefined ? {} : EVERYTHING;
 
 /** With 16-bit operands a count above 16 leaves destination and flags undefined (SDM Vol. 2B "SHLD"). */
 const doubleShift: Quirk = (encoded, given) => {
@@ -82,7 +91,6 @@ const flagComparison: Quirk = (encoded, given, host) => {
   return { ...masks, ignoredFsw: C1 | (masks.ignoredFsw ?? 0) };
 };
 
-const EVERYTHING: Masks = { ignore: [{ at: 0, bytes: RECORD_BYTES }] };
 const CR2_ANYWHERE = { at: RECORD.cr2, bytes: 8 };
 
 /** Areas of many words: which word faults first, and what was stored before, is the processor's own affair. */
@@ -132,7 +140,9 @@ const QUIRKS: Readonly<Record<string, Quirk>> = {
   ...names('SHA1RNDS4 SHA1NEXTE SHA1MSG1 SHA1MSG2 SHA256RNDS2 SHA256MSG1 SHA256MSG2', anyAlignment),
   ...names('MASKMOVQ MASKMOVDQU', maskedStore),
   ...names('CVTPS2PI CVTTPS2PI CVTPD2PI CVTTPD2PI CVTPI2PS CVTPI2PD', switchToMmx),
-  ENTER: partialFrame,
+  ...names('ENTER PUSHA', partialPushes),
+  POPA: partialPops,
+  CALL: callFaults,
   ...names('SHLD SHRD', doubleShift),
   ...names('RDRAND RDSEED', randomNumber),
 };

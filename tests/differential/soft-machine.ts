@@ -26,13 +26,12 @@ const RAM_BYTES = 1 << 20;
 // Guest-physical places.
 const PML4_GPA = 0x1000;
 const PDPT_GPA = 0x2000;
-const PD_GPA = 0x3000;
 const GDT_GPA = 0x4000;
 const TABLES_GPA = 0x8000;
 const PAGES_GPA = 0x2_0000;
 
-/** The GDT, where only the supervisor reaches it. */
-const GDT_LINEAR = 0x2800_0000;
+/** The GDT: the supervisor's, and above what 32-bit addresses reach. */
+const GDT_LINEAR = 0x1_0000_0000;
 
 // Page-table bits, SDM Vol. 3A Table 4-20. A and D are set, so that walks write nothing.
 const PRESENT = 1n;
@@ -131,15 +130,17 @@ export class SoftMachine {
   #mapPages(): void {
     const table = PRESENT | WRITABLE | USER | ACCESSED_DIRTY;
     this.memory.writeU64(PML4_GPA, BigInt(PDPT_GPA) | table);
-    this.memory.writeU64(PDPT_GPA, BigInt(PD_GPA) | table);
     let nextTable = TABLES_GPA;
-    for (const { linear, gpa, rights, fill } of MAPPINGS) {
-      const pdeGpa = PD_GPA + 8 * (linear >>> 21);
-      if (this.memory.readU64(pdeGpa) === 0n) {
-        this.memory.writeU64(pdeGpa, BigInt(nextTable) | table);
+    const tableAt = (entryGpa: number): number => {
+      if (this.memory.readU64(entryGpa) === 0n) {
+        this.memory.writeU64(entryGpa, BigInt(nextTable) | table);
         nextTable += PAGE_BYTES;
       }
-      const ptGpa = Number(this.memory.readU64(pdeGpa)) & ~0xfff;
+      return Number(this.memory.readU64(entryGpa)) & ~0xfff;
+    };
+    for (const { linear, gpa, rights, fill } of MAPPINGS) {
+      const directoryGpa = tableAt(PDPT_GPA + 8 * Math.floor(linear / 2 ** 30));
+      const ptGpa = tableAt(directoryGpa + 8 * ((linear >>> 21) & 511));
       const pteGpa = ptGpa + 8 * ((linear >>> 12) & 511);
       this.memory.writeU64(pteGpa, BigInt(gpa) | rights | PRESENT | ACCESSED_DIRTY);
       this.memory.bytes.fill(fill, gpa, gpa + PAGE_BYTES);
