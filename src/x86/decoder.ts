@@ -10,6 +10,7 @@ import {
   SIZE_BITS,
   type Template,
 } from './decoding/form.ts';
+import { readImmediate, readRelative } from './decoding/immediate.ts';
 import { InstructionBytes } from './decoding/instruction-bytes.ts';
 import { MemoryReference } from './decoding/memory-reference.ts';
 import {
@@ -21,7 +22,6 @@ import {
   MEMORY_OPERANDS,
   MMX_OPERANDS,
   SEGMENT_OPERANDS,
-  SIGNED_BYTE_IMMEDIATES,
   ST_OPERANDS,
   XMM_OPERANDS,
 } from './decoding/operands.ts';
@@ -42,6 +42,8 @@ export type DecodeResult = Instruction | DecodeFailure;
 const INVALID: DecodeFailure = { kind: 'invalid', row: undefined };
 const TOO_LONG: DecodeFailure = { kind: 'too-long', row: undefined };
 const MORE: DecodeFailure = { kind: 'more', row: undefined };
+
+const NO_OPERANDS: readonly DecodedOperand[] = [];
 
 /** By MANDATORY. */
 const REPEATS: readonly Repeat[] = ['none', 'none', 'repe', 'repne'];
@@ -259,17 +261,20 @@ export class Decoder {
   #operands(form: Form): readonly DecodedOperand[] {
     this.#immediates = 0;
     this.#immediate2 = 0;
-    const operands: DecodedOperand[] = [];
-    const sizeIndex = this.#operandSize >> 5;
-    for (const template of form.templates) {
-      const { size } = template;
-      const bits = size === SIZE.s && this.#mode64 ? 80 : SIZE_BITS[size * 4 + sizeIndex]!;
-      operands.push(this.#operand(template, bits));
-    }
-    return operands;
+    const [first, second, third] = form.templates;
+    // In this order, since operands read their bytes; literals are faster than pushing.
+    if (first === undefined) return NO_OPERANDS;
+    if (second === undefined) return [this.#operand(first)];
+    if (third === undefined) return [this.#operand(first), this.#operand(second)];
+    return form.templates.map((template) => this.#operand(template));
   }
 
-  #operand(template: Template, bits: number): DecodedOperand {
+  #bitsOf(size: number): number {
+    return size === SIZE.s && this.#mode64 ? 80 : SIZE_BITS[size * 4 + (this.#operandSize >> 5)]!;
+  }
+
+  #operand(template: Template): DecodedOperand {
+    const bits = this.#bitsOf(template.size);
     const modrm = this.#modrm;
     const memory = modrm < 0xc0;
     const reg = ((modrm >> 3) & 7) | ((this.#rex & REX_R) << 1);
@@ -302,16 +307,16 @@ export class Decoder {
       case FIND.IMMEDIATE:
         return this.#immediate(template.size);
       case FIND.RELATIVE:
-        return { kind: 'relative', displacement: this.#relative(bits) };
+        return { kind: 'relative', displacement: readRelative(this.#bytes, bits) };
       default:
-        return this.#rareOperand(template, reg);
+        return this.#rareOperand(template, reg, bits);
     }
   }
 
-  #rareOperand(template: Template, reg: number): DecodedOperand {
+  #rareOperand(template: Template, reg: number, bits: number): DecodedOperand {
     switch (template.find) {
       case FIND.GPR_FIXED:
-        return GPR_OPERANDS[SIZE_BITS[template.size * 4 + (this.#operandSize >> 5)]! >> 4]![template.register]!;
+        return GPR_OPERANDS[bits >> 4]![template.register]!;
       case FIND.SEGMENT_FIXED:
         return SEGMENT_OPERANDS[template.register]!;
       case FIND.ST_FIXED:
@@ -326,7 +331,7 @@ export class Decoder {
         return DEBUG_OPERANDS[reg] ?? this.#missingRegister();
       case FIND.MOFFS:
         this.#memory.readOffset(this.#bytes, this.#addressSize);
-        return MEMORY_OPERANDS[SIZE_BITS[template.size * 4 + (this.#operandSize >> 5)]! >> 3]!;
+        return MEMORY_OPERANDS[bits >> 3]!;
       case FIND.FAR: {
         const offset = this.#operandSize === 16 ? this.#bytes.u16() : this.#bytes.i32() >>> 0;
         return { kind: 'far', selector: this.#bytes.u16(), offset };
@@ -347,29 +352,11 @@ export class Decoder {
     return GPR_OPERANDS[0]![0]!;
   }
 
-  #relative(bits: number): number {
-    if (bits === 8) return this.#bytes.i8();
-    return bits === 16 ? this.#bytes.i16() : this.#bytes.i32();
-  }
-
+  /** The second byte immediate is in `immediate2` too. */
   #immediate(size: number): DecodedOperand {
-    const second = this.#immediates++ > 0;
-    if (size === SIZE.b) {
-      const byte = this.#bytes.u8();
-      if (second) this.#immediate2 = byte;
-      return BYTE_IMMEDIATES[byte]!;
-    }
-    const width = this.#operandSize;
-    if (size === SIZE.bs) return SIGNED_BYTE_IMMEDIATES[(width >> 5) * 256 + this.#bytes.u8()]!;
-    if (size === SIZE.w || (size !== SIZE.d && width === 16)) {
-      return { kind: 'immediate', width: 16, value: BigInt(this.#bytes.u16()) };
-    }
-    const low = this.#bytes.i32();
-    if (size === SIZE.d || width === 32) return { kind: 'immediate', width: 32, value: BigInt(low >>> 0) };
-    // z is sign-extended to 64 bits; only v (MOV) has all of them.
-    if (size === SIZE.z) return { kind: 'immediate', width, value: BigInt.asUintN(64, BigInt(low)) };
-    const high = this.#bytes.i32();
-    return { kind: 'immediate', width, value: (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0) };
+    const operand = readImmediate(this.#bytes, size, this.#operandSize);
+    if (this.#immediates++ > 0 && operand.kind === 'immediate') this.#immediate2 = Number(operand.value);
+    return operand;
   }
 }
 

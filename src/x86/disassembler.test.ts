@@ -28,6 +28,7 @@ test.each([
   ['f3 48 a5', M64, 'rep movsq'],
   ['f3 a6', M64, 'repe cmpsb'],
   ['f2 ae', M64, 'repne scasb'],
+  ['d1 e0', M64, 'shl eax,1'],
   ['48 98', M64, 'cdqe'],
   ['99', M64, 'cdq'],
   ['e3 00', M64, 'jrcxz 0x401002'],

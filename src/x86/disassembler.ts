@@ -55,12 +55,16 @@ const NAMES_BY_ADDRESS_SIZE: Readonly<Record<string, readonly [string, string, s
   JCXZ: ['jcxz', 'jecxz', 'jrcxz'],
 };
 
+/** With one operand these shift by 1. */
+const SHIFTS = new Set(['ROL', 'ROR', 'RCL', 'RCR', 'SHL', 'SHR', 'SAR']);
+
 /** String instructions that stop on ZF: F3 reads REPE there. */
 const STOPS_ON_FLAG = /^(CMPS|SCAS)/;
 
 export function disassemble(instruction: Instruction, rip: bigint): string {
   const words = [...prefixes(instruction), mnemonic(instruction)];
   const operands = instruction.operands.map((operand) => operandText(operand, instruction, rip));
+  if (operands.length === 1 && SHIFTS.has(instruction.row.semantics.name)) operands.push('1');
   return operands.length === 0 ? words.join(' ') : `${words.join(' ')} ${operands.join(',')}`;
 }
 

@@ -37,6 +37,12 @@ test('mergeMaps wraps an entry in the choices it lacks', () => {
   expect(united).toEqual(group({ 0: expected }));
 });
 
+test('mergeMaps moves a choice outwards that the other entry makes earlier', () => {
+  const united = union(byMod({ register: byPrefix({ none: a, p66: a }) }), byPrefix({ f3: byMod({ register: b }) }));
+  const register = (entry: Entry) => byMod({ register: entry });
+  expect(united).toMatchObject({ none: register(a), p66: register(a), f3: register(b) });
+});
+
 test('mergeMaps names the encoding that two rows claim', () => {
   expect(() => union(group({ 2: a }), group({ 2: b }))).toThrow('0f ae /2 is both A and B');
   expect(() => union(byPrefix({ p66: a }), byPrefix({ p66: b }))).toThrow('prefix p66');

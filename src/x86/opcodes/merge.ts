@@ -1,5 +1,5 @@
 import { assert } from '../../base/errors.ts';
-import { type ByMod, type ByMode, byMode, byPrefix, type Entry, group, type OpcodeMap, type Row } from './row.ts';
+import { type ByMod, type ByMode, byMode, type Entry, type OpcodeMap, type Row } from './row.ts';
 
 type Part = Entry | undefined;
 
@@ -76,18 +76,70 @@ function nesting(entry: Entry): Nesting {
 
 const isRow = (entry: Entry): entry is Row => !('kind' in entry);
 
+/** The entry as it is once a choice has been made: `pick` says which part of entries of that kind is left. */
+function resolve(entry: Part, kind: Nesting, pick: (choice: Entry) => Part): Part {
+  if (entry === undefined || !hasChoice(entry, kind)) return entry;
+  if (nesting(entry) === kind) return resolve(pick(entry), kind, pick);
+  const inner = (part: Part): Part => resolve(part, kind, pick);
+  if (!('kind' in entry)) return entry;
+  switch (entry.kind) {
+    case 'byMode':
+      return byMode(inner(entry.mode64), inner(entry.legacy));
+    case 'byPrefix': {
+      const { none, p66, f3, f2 } = entry;
+      return { kind: 'byPrefix', none: inner(none), p66: inner(p66), f3: inner(f3), f2: inner(f2) };
+    }
+    case 'group':
+      return { kind: 'group', byReg: entry.byReg.map(inner) };
+    case 'byMod': {
+      const { memory, register, byRm } = entry;
+      return { kind: 'byMod', memory: inner(memory), register: inner(register), byRm: byRm?.map(inner) };
+    }
+    case 'byRex':
+      return { ...entry, clear: inner(entry.clear) ?? entry.clear, set: inner(entry.set) ?? entry.set };
+  }
+}
+
+/** Whether a choice of this kind is in the entry, at any depth. */
+function hasChoice(entry: Part, kind: Nesting): boolean {
+  if (entry === undefined || !('kind' in entry)) return false;
+  return entry.kind === kind || partsOf(entry).some((part) => hasChoice(part, kind));
+}
+
+function partsOf(entry: Exclude<Entry, Row>): readonly Part[] {
+  switch (entry.kind) {
+    case 'byMode':
+      return [entry.mode64, entry.legacy];
+    case 'byPrefix':
+      return [entry.none, entry.p66, entry.f3, entry.f2];
+    case 'group':
+      return entry.byReg;
+    case 'byMod':
+      return [entry.memory, entry.register, ...(entry.byRm ?? [])];
+    case 'byRex':
+      return [entry.clear, entry.set];
+  }
+}
+
 function asByMode(entry: Entry): ByMode {
-  return 'kind' in entry && entry.kind === 'byMode' ? entry : byMode(entry, entry);
+  if ('kind' in entry && entry.kind === 'byMode') return entry;
+  const mode = (key: 'mode64' | 'legacy'): Part =>
+    resolve(entry, 'byMode', (choice) => ('mode64' in choice ? choice[key] : undefined));
+  return byMode(mode('mode64'), mode('legacy'));
 }
 
 function asByPrefix(entry: Entry): { none: Part; p66: Part; f3: Part; f2: Part } {
   if ('kind' in entry && entry.kind === 'byPrefix') return entry;
-  return byPrefix({ none: entry, p66: entry, f3: entry, f2: entry });
+  const prefixed = (key: 'none' | 'p66' | 'f3' | 'f2'): Part =>
+    resolve(entry, 'byPrefix', (choice) => ('p66' in choice ? choice[key] : undefined));
+  return { none: prefixed('none'), p66: prefixed('p66'), f3: prefixed('f3'), f2: prefixed('f2') };
 }
 
 function asGroup(entry: Entry): readonly Part[] {
   if ('kind' in entry && entry.kind === 'group') return entry.byReg;
-  return group(Object.fromEntries(Array.from({ length: 8 }, (_, reg) => [reg, entry]))).byReg;
+  const picked = (reg: number): Part =>
+    resolve(entry, 'group', (choice) => ('byReg' in choice ? choice.byReg[reg] : undefined));
+  return Array.from({ length: 8 }, (_, reg) => picked(reg));
 }
 
 function asByMod(entry: Entry): ByMod {
