@@ -1,5 +1,6 @@
 import type { EntropySource } from '../backends/host-clock.ts';
 import type { VmOps } from '../engine/engine.ts';
+import type { Personality } from '../hypervisor/personality.ts';
 import type { Cpuid } from '../x86/cpuid/cpuid.ts';
 import type { Board } from './board.ts';
 import { MEMORY_LAYOUT } from './memory-layout.ts';
@@ -12,14 +13,16 @@ export class MachineOps implements VmOps {
   /** Set before the engine runs; a reset of the machine changes it. */
   board: Board | undefined;
   readonly #cpuid: Cpuid;
+  readonly #personality: Personality;
   readonly #entropy: EntropySource;
   /** Pages below the end of RAM that a device claims. */
   readonly #claimed = new Set<number>();
   readonly #random = new Uint8Array(8);
   readonly #randomWord = new DataView(this.#random.buffer);
 
-  constructor(cpuid: Cpuid, entropy: EntropySource) {
+  constructor(cpuid: Cpuid, personality: Personality, entropy: EntropySource) {
     this.#cpuid = cpuid;
+    this.#personality = personality;
     this.#entropy = entropy;
   }
 
@@ -56,11 +59,11 @@ export class MachineOps implements VmOps {
   }
 
   readMsr(cpu: number, index: number): bigint | undefined {
-    return this.board?.irqchip.readMsr(cpu, index);
+    return this.#personality.readMsr(cpu, index) ?? this.board?.irqchip.readMsr(cpu, index);
   }
 
   writeMsr(cpu: number, index: number, value: bigint): boolean {
-    return this.board?.irqchip.writeMsr(cpu, index, value) ?? false;
+    return this.#personality.writeMsr(cpu, index, value) ?? this.board?.irqchip.writeMsr(cpu, index, value) ?? false;
   }
 
   readTaskPriority(cpu: number): number {
@@ -84,8 +87,8 @@ export class MachineOps implements VmOps {
     return this.#cpuid.leaf(leaf, subleaf);
   }
 
-  hypercall(): bigint | undefined {
-    return undefined;
+  hypercall(cpu: number, number: bigint, args: readonly bigint[], cpl: number): bigint | undefined {
+    return this.#personality.hypercall(cpu, number, args, cpl);
   }
 
   acknowledgeInterrupt(cpu: number): number {

@@ -2,6 +2,8 @@ import type { EntropySource } from '../backends/host-clock.ts';
 import { assert } from '../base/errors.ts';
 import type { Vcpu, Vm } from '../engine/engine.ts';
 import { softEngine } from '../engine/soft/soft-vm.ts';
+import { PERSONALITIES } from '../hypervisor/catalog.ts';
+import type { Personality } from '../hypervisor/personality.ts';
 import { loadGuest } from '../loaders/load.ts';
 import { writeAcpiTables } from '../loaders/tables/acpi/tables.ts';
 import { writeBiosDataArea } from '../loaders/tables/bios-data-area.ts';
@@ -46,6 +48,7 @@ class PcMachine implements Machine {
   readonly #ops: MachineOps;
   readonly #vm: Vm;
   readonly #vcpu: Vcpu;
+  readonly #personality: Personality;
   readonly #clock: GuestClock;
   readonly #loop: RunLoop;
   readonly #wallClockMs: number;
@@ -58,16 +61,17 @@ class PcMachine implements Machine {
     this.#config = config;
     const { cpuCount, memoryBytes, host } = config;
     const isCounted = config.clock === 'counted';
-    const cpuid = createCpuid({ model: config.cpuModel, cpuCount });
+    this.#wallClockMs = isCounted ? COUNTED_EPOCH_MS : host.clock.unixTimeMs();
+    this.#personality = this.#createPersonality();
+    const cpuid = createCpuid({ model: config.cpuModel, cpuCount, hypervisorLeaf: this.#personality.cpuidLeaf });
     this.#has64Bit = cpuid.traits.features.has('lm');
     const entropy: EntropySource = isCounted ? seededEntropy(ENTROPY_SEED) : host.entropy;
-    this.#ops = new MachineOps(cpuid, entropy);
+    this.#ops = new MachineOps(cpuid, this.#personality, entropy);
     this.#vm = softEngine.createVm({ memoryBytes, cpuCount, traits: cpuid.traits, ops: this.#ops });
     const vcpu = this.#vm.vcpus[0];
     assert(vcpu !== undefined, 'a machine has a processor');
     this.#vcpu = vcpu;
     this.#clock = isCounted ? new CountedClock(() => vcpu.instructions()) : new RealClock(host.clock);
-    this.#wallClockMs = isCounted ? COUNTED_EPOCH_MS : host.clock.unixTimeMs();
     this.#loop = new RunLoop({
       vcpu,
       clock: this.#clock,
@@ -112,6 +116,18 @@ class PcMachine implements Machine {
     };
   }
 
+  #createPersonality(): Personality {
+    const memory = () => this.#vm.memory;
+    return PERSONALITIES[this.#config.personality]({
+      get memory() {
+        return memory();
+      },
+      nowNs: () => this.#clock.nowNs(),
+      bootUnixNs: BigInt(Math.round(this.#wallClockMs * 1e6)),
+      readTsc: (cpu) => this.#ops.readTsc(cpu),
+    });
+  }
+
   /** New chips, a freshly loaded kernel, the processor at its entry. */
   #powerOn(): Board {
     const {
@@ -126,6 +142,7 @@ class PcMachine implements Machine {
     board.timers.onArm = (deadlineNs) => this.#loop.deadlineArmed(deadlineNs);
     this.#ops.board = board;
     this.#ops.collectWindows();
+    this.#personality.reset();
     this.#vm.setA20(true);
     this.#load();
     return board;
