@@ -1,8 +1,10 @@
+import { allFeatures } from './features.ts';
+import { interpreterCpu } from './interpreter-cpu.ts';
 import { oracleCpu } from './oracle-cpu.ts';
 import { differentialSuite } from './suite.ts';
 
 await differentialSuite({
   name: 'integer',
   includes: ({ row }) => row.options.unit === undefined,
-  cpus: () => [oracleCpu()],
+  cpus: () => [oracleCpu(allFeatures()), interpreterCpu(allFeatures())],
 });

@@ -1,24 +1,30 @@
 import { Oracle } from '../../src/cpu/oracle/oracle.ts';
-import { opcodeMaps } from '../../src/x86/opcodes/maps.ts';
-import type { Feature } from '../../src/x86/opcodes/row.ts';
+import { NO_MMIO, NO_MMU_CACHE } from '../../src/cpu/processor/mmio.ts';
+import { SoftProcessor } from '../../src/cpu/processor/soft-processor.ts';
+import { GuestMemory } from '../../src/memory/guest-memory.ts';
+import type { FeatureSet } from '../../src/x86/opcodes/row.ts';
 import { STATE } from '../../src/x86/state.ts';
-import { allEncodings } from './encodings.ts';
 import type { CaseRecord } from './native/case.ts';
-import { SoftMachine } from './soft-machine.ts';
+import { PLATFORM, RAM_BYTES, SoftMachine, traitsOf } from './soft-machine.ts';
 import type { SoftwareCpu } from './suite.ts';
-
-/** Every feature that some row asks for. */
-export function allFeatures(): ReadonlySet<Feature> {
-  return new Set(allEncodings(opcodeMaps()).flatMap(({ row }) => row.options.feature ?? []));
-}
 
 /** More elements than a repeated string instruction finds memory for. */
 const MAX_ELEMENTS = 1 << 16;
 
 /** The oracle in the place of the host CPU. */
-export function oracleCpu(): SoftwareCpu {
-  const machine = SoftMachine.create(allFeatures());
-  const oracle = new Oracle(machine.processor);
+export function oracleCpu(features: FeatureSet): SoftwareCpu {
+  const buffer = new ArrayBuffer(RAM_BYTES + STATE.SIZE_BYTES);
+  const memory = new GuestMemory(buffer, 0, RAM_BYTES);
+  const processor = new SoftProcessor({
+    memory,
+    stateBase: RAM_BYTES,
+    cache: NO_MMU_CACHE,
+    mmio: NO_MMIO,
+    platform: PLATFORM,
+    traits: traitsOf(features),
+  });
+  const machine = new SoftMachine({ memory, processor, features });
+  const oracle = new Oracle(processor);
   return {
     name: 'oracle',
     run(given: CaseRecord, result: CaseRecord): number {
@@ -36,8 +42,7 @@ function runOne(machine: SoftMachine, oracle: Oracle): 'completed' | 'fault' {
   const start = machine.processor.u64(STATE.rip);
   for (let element = 0; element < MAX_ELEMENTS; element++) {
     if (!oracle.execute(instruction)) return 'fault';
-    const repeats = instruction.repeat !== 'none' && instruction.row.options.repeat === true;
-    if (!repeats || machine.processor.u64(STATE.rip) !== start) break;
+    if (machine.processor.u64(STATE.rip) !== start) break;
   }
   return machine.fetchNext() ? 'completed' : 'fault';
 }

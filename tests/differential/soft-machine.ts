@@ -1,6 +1,5 @@
-import { NO_MMIO, NO_MMU_CACHE } from '../../src/cpu/processor/mmio.ts';
-import { SoftProcessor } from '../../src/cpu/processor/soft-processor.ts';
-import { GuestMemory } from '../../src/memory/guest-memory.ts';
+import type { SoftProcessor } from '../../src/cpu/processor/soft-processor.ts';
+import type { GuestMemory } from '../../src/memory/guest-memory.ts';
 import type { CpuTraits } from '../../src/x86/cpuid/traits.ts';
 import { decode } from '../../src/x86/decoder.ts';
 import type { Instruction } from '../../src/x86/instruction.ts';
@@ -21,17 +20,20 @@ import {
   WINDOWS,
 } from './native/layout.ts';
 
-const RAM_BYTES = 1 << 20;
+/** Guest RAM that it needs, from gpa 0. */
+export const RAM_BYTES = 1 << 20;
+/** Where the code page is in it. */
+export const CODE_GPA = 0x2_0000;
 
 // Guest-physical places.
 const PML4_GPA = 0x1000;
 const PDPT_GPA = 0x2000;
 const GDT_GPA = 0x4000;
 const TABLES_GPA = 0x8000;
-const PAGES_GPA = 0x2_0000;
+const PAGES_GPA = CODE_GPA;
 
 /** The GDT: the supervisor's, and above what 32-bit addresses reach. */
-const GDT_LINEAR = 0x1_0000_0000;
+const GDT_LINEAR = 0x50_0000_0000;
 
 // Page-table bits, SDM Vol. 3A Table 4-20. A and D are set, so that walks write nothing.
 const PRESENT = 1n;
@@ -72,7 +74,7 @@ const FLAT_DATA = ATTR.S | ATTR.P | ATTR.DPL | ATTR.WRITABLE | ATTR.ACCESSED | A
 const CODE = ATTR.S | ATTR.P | ATTR.DPL | ATTR.CODE | ATTR.READABLE | ATTR.ACCESSED | ATTR.G;
 const USER_DS = 0x2b;
 
-const PLATFORM: Platform = {
+export const PLATFORM: Platform = {
   portRead: () => 0xffff_ffff,
   portWrite: () => {},
   readMsr: () => undefined,
@@ -87,6 +89,10 @@ const PLATFORM: Platform = {
   random: () => 0n,
 };
 
+export function traitsOf(features: FeatureSet): CpuTraits {
+  return { vendor: 'amd', features, cr4Mask: -1, eferMask: -1, xcr0Mask: 7, xssMask: 0, pages1GiB: true };
+}
+
 /**
  * The software CPU in the place that the native runner gives its cases: CPL 3, long mode, the same pages mapped with
  * the same rights, Linux' segments.
@@ -96,35 +102,13 @@ export class SoftMachine {
   readonly processor: SoftProcessor;
   readonly features: FeatureSet;
 
-  /** `buffer` holds RAM from `ramBase` and the state at `stateBase`. */
-  constructor(options: { buffer: ArrayBuffer; ramBase: number; stateBase: number; features: FeatureSet }) {
+  constructor(options: { memory: GuestMemory; processor: SoftProcessor; features: FeatureSet }) {
+    this.memory = options.memory;
+    this.processor = options.processor;
     this.features = options.features;
-    this.memory = new GuestMemory(options.buffer, options.ramBase, RAM_BYTES);
-    const traits: CpuTraits = {
-      vendor: 'amd',
-      features: options.features,
-      cr4Mask: -1,
-      eferMask: -1,
-      xcr0Mask: 7,
-      xssMask: 0,
-      pages1GiB: true,
-    };
-    this.processor = new SoftProcessor({
-      memory: this.memory,
-      stateBase: options.stateBase,
-      cache: NO_MMU_CACHE,
-      mmio: NO_MMIO,
-      platform: PLATFORM,
-      traits,
-    });
     this.#mapPages();
     for (const [index, descriptor] of GDT.entries()) this.memory.writeU64(GDT_GPA + 8 * index, descriptor);
     this.#setControl();
-  }
-
-  static create(features: FeatureSet): SoftMachine {
-    const buffer = new ArrayBuffer(RAM_BYTES + 2 * STATE.SIZE_BYTES);
-    return new SoftMachine({ buffer, ramBase: 0, stateBase: RAM_BYTES, features });
   }
 
   #mapPages(): void {

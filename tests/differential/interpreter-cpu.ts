@@ -1,0 +1,46 @@
+import { Interpreter } from '../../src/cpu/interpreter/interpreter.ts';
+import { VCPU_BYTES } from '../../src/cpu/interpreter/layout.ts';
+import { EXIT } from '../../src/cpu/interpreter/run-function.ts';
+import { NO_MMIO } from '../../src/cpu/processor/mmio.ts';
+import { GuestMemory } from '../../src/memory/guest-memory.ts';
+import type { FeatureSet } from '../../src/x86/opcodes/row.ts';
+import { STATE } from '../../src/x86/state.ts';
+import type { CaseRecord } from './native/case.ts';
+import { PAGE_BYTES } from './native/layout.ts';
+import { CODE_GPA, PLATFORM, RAM_BYTES, SoftMachine, traitsOf } from './soft-machine.ts';
+import type { SoftwareCpu } from './suite.ts';
+
+const WASM_PAGE_BYTES = 1 << 16;
+const RAM_BASE = Math.ceil(VCPU_BYTES / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+const MAX_STEPS = 1 << 16;
+
+/** The interpreter in the place of the host CPU: one step. */
+export function interpreterCpu(features: FeatureSet): SoftwareCpu {
+  const pages = (RAM_BASE + RAM_BYTES) / WASM_PAGE_BYTES;
+  const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const memory = new GuestMemory(wasmMemory.buffer, RAM_BASE, RAM_BYTES);
+  const traits = traitsOf(features);
+  const interpreter = new Interpreter({ wasmMemory, memory, base: 0, mmio: NO_MMIO, platform: PLATFORM, traits });
+  const machine = new SoftMachine({ memory, processor: interpreter.processor, features });
+  interpreter.processor.flushTlb('all');
+  return {
+    name: 'interpreter',
+    run(given: CaseRecord, result: CaseRecord): number {
+      machine.load(given);
+      interpreter.written(CODE_GPA, PAGE_BYTES);
+      const end = runOne(machine, interpreter);
+      machine.store(result, end);
+      return 0;
+    },
+  };
+}
+
+/** A repeated string instruction takes a step an element. */
+function runOne(machine: SoftMachine, interpreter: Interpreter): 'completed' | 'fault' {
+  const start = machine.processor.u64(STATE.rip);
+  for (let step = 0; step < MAX_STEPS; step++) {
+    if (interpreter.step() === EXIT.FAULT) return 'fault';
+    if (machine.processor.u64(STATE.rip) !== start) break;
+  }
+  return machine.fetchNext() ? 'completed' : 'fault';
+}
