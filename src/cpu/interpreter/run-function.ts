@@ -249,9 +249,20 @@ class RunFunction {
     this.#code.br(status);
   }
 
+  /** Tells the host how far the budget is used, this record not included: it may ask for the time. */
+  #storeBudget(): void {
+    const code = this.#code;
+    code.i32(this.#options.base);
+    code.get(BUDGET);
+    this.#record('i32_load16_u', RECORD.remaining);
+    code.op('i32_add');
+    code.memory('i32_store', STATE.budget);
+  }
+
   #callCold(status: Label): void {
     const code = this.#code;
     this.#lowering.spillFlags();
+    this.#storeBudget();
     code.get(this.#locals.pc);
     this.#record('i32_load16_u', RECORD.handler);
     code.i32(firstCold(this.#hot));
@@ -264,6 +275,7 @@ class RunFunction {
   #callSlow(why: number, status: Label): void {
     const code = this.#code;
     this.#lowering.spillFlags();
+    this.#storeBudget();
     code.get(this.#locals.pc);
     code.get(this.#locals.linear);
     code.op('i32_wrap_i64');

@@ -33,8 +33,9 @@ export class SoftVcpu {
   readonly processor: SoftProcessor;
   /** The vector of the interrupt request, or -1 if it went away. Set by the machine. */
   acknowledge: () => number = () => -1;
-  /** Instructions retired since creation; an element of a repeated string instruction counts as one. */
-  instructions = 0;
+  /** Instructions retired before the current call of the interpreter, and the budget that this was given. */
+  #retired = 0;
+  #given = 0;
   #interruptRequest = false;
   #nmi = false;
   #exitRequested = false;
@@ -57,6 +58,11 @@ export class SoftVcpu {
     this.processor.flushTlb('all');
     this.interpreter.code.reset();
     this.#updatePending();
+  }
+
+  /** Instructions retired since creation, exact at every port or memory-mapped access; an element of a repeated string instruction counts as one. */
+  get instructions(): number {
+    return this.#retired + this.#given - (this.#words[WORD.budget] as number);
   }
 
   get halted(): boolean {
@@ -103,17 +109,25 @@ export class SoftVcpu {
       if (this.processor.halted) return 'halt';
       const used = this.#mustStep() ? this.#step() : this.#runFreely(left);
       left -= used;
-      this.instructions += used;
     }
     return this.#shutdown ? 'shutdown' : 'budget';
   }
 
+  /** Calls the interpreter; the instructions it retired. */
+  #execute(budget: number, call: () => number): { exit: number; used: number } {
+    const words = this.#words;
+    words[WORD.budget] = this.#given = budget;
+    const exit = call();
+    const used = budget - (words[WORD.budget] as number);
+    this.#retired += used;
+    this.#given = words[WORD.budget] as number;
+    return { exit, used };
+  }
+
   /** Instructions used. */
   #runFreely(budget: number): number {
-    const words = this.#words;
-    words[WORD.shadow] = 0;
-    const exit = this.interpreter.run(budget);
-    const used = budget - (words[WORD.budget] as number);
+    this.#words[WORD.shadow] = 0;
+    const { exit, used } = this.#execute(budget, () => this.interpreter.run(budget));
     if (exit === EXIT.FAULT) this.#deliverFault();
     // What is left does not reach the end of the next run of records: go there one by one.
     else if (exit === EXIT.BUDGET && used < budget) return used + this.#step();
@@ -134,8 +148,7 @@ export class SoftVcpu {
     if (armed && this.#instructionBreakpoint()) return 0;
     const [low, high] = [words[WORD.rip], words[WORD.rip + 1]];
     words[WORD.shadow] = 0;
-    const exit = this.interpreter.step();
-    const used = exit === EXIT.FAULT ? 0 : 1;
+    const { exit, used } = this.#execute(1, () => this.interpreter.step());
     // A fault in fetching the instruction after a branch belongs to that one: it will happen again.
     if (exit === EXIT.FAULT && words[WORD.rip] === low && words[WORD.rip + 1] === high) {
       this.interpreter.takeBreakpointHits();
