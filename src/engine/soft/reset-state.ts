@@ -1,13 +1,9 @@
 import type { SoftProcessor } from '../../cpu/processor/soft-processor.ts';
 import type { BootState, GprName } from '../../loaders/boot-state.ts';
-import { DR6_RESET, DR7_RESET } from '../../x86/debug.ts';
-import { ATTR, CR0, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE } from '../../x86/state.ts';
+import { resetProcessor } from '../../x86/reset.ts';
+import { SEG, SEGMENT, SEGMENT_BYTES, STATE } from '../../x86/state.ts';
 
-/** IA32_PAT after reset, SDM Vol. 3A §12.12.4. */
-const PAT_RESET = 0x0007_0406_0007_0406n;
-const MXCSR_RESET = 0x1f80;
-const FCW_RESET = 0x40;
-const FTW_RESET = 0x5555;
+/** What FNINIT leaves. */
 const TAGS_EMPTY = 0xffff;
 const FCW_INIT = 0x37f;
 
@@ -41,40 +37,12 @@ function setSegment(cpu: SoftProcessor, segment: number, state: SegmentState): v
   cpu.setU64(at + SEGMENT.base, BigInt(state.base));
 }
 
-const DATA = ATTR.P | ATTR.S | ATTR.WRITABLE | ATTR.ACCESSED;
-const CODE = DATA | ATTR.CODE;
-
-/** Registers after RESET: SDM Vol. 3A Table 10-1 "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT". */
-export function resetState(cpu: SoftProcessor): void {
-  cpu.words.fill(0, 0, STATE.storedMsrs >> 2);
-  cpu.setU64(STATE.rip, 0xfff0n);
-  cpu.setU32(STATE.rflagsSystem, RFLAGS.FIXED);
-  cpu.setRflags(RFLAGS.FIXED);
-  cpu.setU64(STATE.gpr + 2 * 8, 0x600n); // EDX: family, model, stepping
-  for (const [, segment] of SEGMENT_ORDER)
-    setSegment(cpu, segment, { selector: 0, base: 0, limit: 0xffff, attributes: DATA });
-  setSegment(cpu, SEG.CS, { selector: 0xf000, base: 0xffff_0000, limit: 0xffff, attributes: CODE });
-  setSegment(cpu, SEG.LDTR, { selector: 0, base: 0, limit: 0xffff, attributes: ATTR.P | 2 });
-  setSegment(cpu, SEG.TR, { selector: 0, base: 0, limit: 0xffff, attributes: ATTR.P | 0xb });
-  cpu.setU32(STATE.gdtrLimit, 0xffff);
-  cpu.setU32(STATE.idtrLimit, 0xffff);
-  cpu.setU64(STATE.cr0, BigInt(CR0.CD | CR0.NW | CR0.ET));
-  cpu.setU64(STATE.xcr0, 1n);
-  cpu.setU64(STATE.dr + 48, BigInt(DR6_RESET >>> 0));
-  cpu.setU64(STATE.dr + 56, BigInt(DR7_RESET >>> 0));
-  cpu.setU64(STATE.pat, PAT_RESET);
-  cpu.setU32(STATE.mxcsr, MXCSR_RESET);
-  cpu.setU32(STATE.fcw, FCW_RESET);
-  cpu.setU32(STATE.ftw, FTW_RESET);
-  cpu.updateMode();
-}
-
 /** What a loader says the first instruction finds. */
 export function applyBootState(cpu: SoftProcessor, boot: BootState): void {
-  resetState(cpu);
+  resetProcessor(cpu);
   cpu.setU32(STATE.fcw, FCW_INIT);
   cpu.setU32(STATE.ftw, TAGS_EMPTY);
-  GPR_ORDER.forEach((name, index) => cpu.setU64(STATE.gpr + index * 8, BigInt(boot.gprs[name] ?? 0)));
+  for (const [index, name] of GPR_ORDER.entries()) cpu.setU64(STATE.gpr + index * 8, BigInt(boot.gprs[name] ?? 0));
   for (const [name, segment] of SEGMENT_ORDER) setSegment(cpu, segment, boot.segments[name]);
   cpu.setU64(STATE.rip, BigInt(boot.rip));
   cpu.setU64(STATE.gdtrBase, BigInt(boot.gdtr.base));

@@ -9,8 +9,9 @@ import {
   recordDebugException,
 } from '../../x86/debug.ts';
 import { deliverException, deliverInterrupt, deliverPendingFault } from '../../x86/interrupts.ts';
+import { resetProcessor } from '../../x86/reset.ts';
 import { RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
-import { applyBootState, resetState } from './reset-state.ts';
+import { applyBootState } from './reset-state.ts';
 
 const WORD = {
   rip: STATE.rip >> 2,
@@ -50,7 +51,7 @@ export class SoftVcpu {
 
   /** As after RESET, or as a loader wants it. */
   reset(boot?: BootState): void {
-    if (boot === undefined) resetState(this.processor);
+    if (boot === undefined) resetProcessor(this.processor);
     else applyBootState(this.processor, boot);
     this.processor.halted = false;
     this.#shutdown = false;
