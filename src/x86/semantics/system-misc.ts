@@ -2,6 +2,7 @@ import { isValidXcr0 } from '../control-registers.ts';
 import { cpuidOf } from '../cpuid/dynamic.ts';
 import { cplOf } from '../descriptors.ts';
 import { isCanonicalAddress } from '../linear.ts';
+import { in64BitMode } from '../mode.ts';
 import { readMsr, writeMsr } from '../msr.ts';
 import type { Processor } from '../processor.ts';
 import { inRealMode } from '../segmentation.ts';
@@ -184,11 +185,11 @@ export const WRPKRU = procedure('WRPKRU', (cpu) => {
 /** VMCALL and VMMCALL mean the same: the personality takes both. Arguments: RBX RCX RDX RSI, then RDI. */
 function hypercall(cpu: Processor): void {
   if (inRealMode(cpu.words)) cpu.raise(VECTOR.UD);
-  const wide = cpu.readGpr(GPR.RAX, 64);
-  const args = [GPR.RBX, GPR.RCX, GPR.RDX, GPR.RSI, GPR.RDI].map((index) => cpu.readGpr(index, 64));
-  const result = cpu.platform.hypercall(wide, args, cplOf(cpu.words));
+  const width = in64BitMode(cpu.words) ? 64 : 32;
+  const args = [GPR.RBX, GPR.RCX, GPR.RDX, GPR.RSI, GPR.RDI].map((index) => cpu.readGpr(index, width));
+  const result = cpu.platform.hypercall(cpu.readGpr(GPR.RAX, width), args, cplOf(cpu.words));
   if (result === undefined) cpu.raise(VECTOR.UD);
-  cpu.writeGpr(GPR.RAX, 64, BigInt.asUintN(64, result));
+  cpu.writeGpr(GPR.RAX, width, BigInt.asUintN(width, result));
 }
 export const VMCALL = procedure('VMCALL', hypercall);
 export const VMMCALL = procedure('VMMCALL', hypercall);
