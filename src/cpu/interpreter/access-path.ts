@@ -3,13 +3,14 @@ import { checkDataBreakpoint } from '../../x86/debug.ts';
 import { isCanonicalHigh } from '../../x86/linear.ts';
 import { ACCESS, type Access, GuestFault } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
-import { CR0, RFLAGS, STATE, VECTOR } from '../../x86/state.ts';
+import { CR0, RFLAGS, SEG, STATE, VECTOR } from '../../x86/state.ts';
+import { OWNER } from '../ir/memory-recorder.ts';
 import { RECORD, STATUS } from '../ir/record.ts';
 import { PRIVILEGE, type Privilege } from '../mmu/page-walk.ts';
 import type { Mmio } from '../processor/mmio.ts';
 import { SegmentAccess } from '../processor/segment-access.ts';
 import type { SoftProcessor } from '../processor/soft-processor.ts';
-import { ACCESS_KIND } from './host-functions.ts';
+import { ACCESS_KIND, OWNER_SHIFT } from './host-functions.ts';
 import type { SoftTlb } from './soft-tlb.ts';
 
 const PAGE = 4096;
@@ -104,13 +105,15 @@ export class AccessPath {
   }
 
   /** See HOST_FUNCTIONS.accessAddress. */
-  address(low: number, high: number, kindAndBytes: number): number {
-    const bytes = kindAndBytes & 0xff;
-    const kind = kindAndBytes & ~0xff;
+  address(record: number, low: number, high: number, what: number): number {
+    const bytes = what & 0xff;
+    const kind = what & 0xf00;
     const write = kind !== ACCESS_KIND.LOAD;
     const access = write ? ACCESS.WRITE : ACCESS.READ;
     const { processor } = this.#options;
-    if (!isCanonicalHigh(high)) return this.fault(VECTOR.GP, 0);
+    if (this.#outside(record, low, high, what)) {
+      return this.fault(this.#segmentOf(record, what) === SEG.SS ? VECTOR.SS : VECTOR.GP, 0);
+    }
     if (this.#alignmentChecked() && (low & (Math.min(bytes, 8) - 1)) !== 0) return this.fault(VECTOR.AC, 0);
     if (this.#words[STATE.debugArmed >> 2] !== 0) this.#watch(low, high, bytes, access);
     const crosses = (low & (PAGE - 1)) + bytes > PAGE;
@@ -120,6 +123,24 @@ export class AccessPath {
       if (host !== 0) return host;
     }
     return this.#throughBuffer(low, high, bytes, kind);
+  }
+
+  /** The segment by OWNER; DS stands for any that raises #GP. */
+  #segmentOf(record: number, what: number): number {
+    const owner = BigInt(what >> OWNER_SHIFT);
+    if (owner === OWNER.OPERAND) return this.#view.getUint8(record + RECORD.segment);
+    return owner === OWNER.STACK ? SEG.SS : SEG.DS;
+  }
+
+  /** Not canonical from first to last byte, or over the limit of a flat segment. */
+  #outside(record: number, low: number, high: number, what: number): boolean {
+    const overflows = (low >>> 0) + (what & 0xff) > 0x1_0000_0000;
+    const mode = this.#words[STATE.mode >> 2] as number;
+    if ((mode & MODE.CODE_SIZE) === MODE.CODE_64) {
+      return !isCanonicalHigh(high) || (overflows && !isCanonicalHigh((high + 1) | 0));
+    }
+    // FS and GS have a base, and segments that are not flat were checked: both may wrap.
+    return overflows && (mode & MODE.FLAT) !== 0 && this.#segmentOf(record, what) < SEG.FS;
   }
 
   #throughBuffer(low: number, high: number, bytes: number, kind: number): number {

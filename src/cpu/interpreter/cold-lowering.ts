@@ -3,10 +3,11 @@ import { STATE } from '../../x86/state.ts';
 import { HandlerLowering } from '../ir/handler-lowering.ts';
 import type { Emit } from '../ir/lowering.ts';
 import { arg } from '../ir/lowering.ts';
+import { VECTOR_UPDATE } from '../ir/memory-recorder.ts';
 import type { IrNode } from '../ir/node.ts';
 import { RECORD, STATUS } from '../ir/record.ts';
 import { emitFloat } from './float-lowering.ts';
-import { ACCESS_KIND, type HostFunctionIndices } from './host-functions.ts';
+import { ACCESS_KIND, type HostFunctionIndices, OWNER_SHIFT } from './host-functions.ts';
 import { TLB } from './layout.ts';
 
 /**
@@ -69,11 +70,11 @@ export class ColdLowering extends HandlerLowering {
   #memoryRows(): Record<string, Emit> {
     return {
       load: (node) => {
-        this.#address(arg(node, 0), node.width / 8, node.immediate === 1 ? ACCESS_KIND.UPDATE : ACCESS_KIND.LOAD);
+        this.#address(node, node.width / 8, node.immediate === 1 ? ACCESS_KIND.UPDATE : ACCESS_KIND.LOAD);
         this.code.memory(this.loadOp(node.width), 0);
       },
       loadForUpdate: (node) => {
-        this.#address(arg(node, 0), node.width / 8, ACCESS_KIND.UPDATE);
+        this.#address(node, node.width / 8, ACCESS_KIND.UPDATE);
         const address = this.borrow('i32');
         this.code.tee(address);
         this.#updateAddress.set(node, address);
@@ -88,14 +89,15 @@ export class ColdLowering extends HandlerLowering {
       },
       store: (node) => {
         const address = this.borrow('i32');
-        this.#address(arg(node, 0), node.width / 8, ACCESS_KIND.STORE);
+        this.#address(node, node.width / 8, ACCESS_KIND.STORE);
         this.code.tee(address);
         this.value(arg(node, 1));
         this.code.memory(this.storeOp(node.width), 0);
         this.#commit(address);
       },
       loadVec: (node) => {
-        this.#address(arg(node, 0), node.immediate / 8, ACCESS_KIND.LOAD);
+        const updated = (node.constant & VECTOR_UPDATE) !== 0n;
+        this.#address(node, node.immediate / 8, updated ? ACCESS_KIND.UPDATE : ACCESS_KIND.LOAD);
         if (node.immediate === 128) this.code.simdMemory('v128_load', 0);
         else if (node.immediate === 64) this.code.simdMemory('v128_load64_zero', 0);
         else if (node.immediate === 32) this.code.simdMemory('v128_load32_zero', 0);
@@ -108,7 +110,7 @@ export class ColdLowering extends HandlerLowering {
       },
       storeVec: (node) => this.#storeVec(node),
       probeWrite: (node) => {
-        this.#address(arg(node, 0), node.immediate, ACCESS_KIND.PROBE);
+        this.#address(node, node.immediate, ACCESS_KIND.PROBE);
         this.code.op('drop');
       },
       checkAlignment: (node) => {
@@ -126,7 +128,7 @@ export class ColdLowering extends HandlerLowering {
   #storeVec(node: IrNode): void {
     const address = this.borrow('i32');
     const bits = node.immediate;
-    this.#address(arg(node, 0), bits / 8, ACCESS_KIND.STORE);
+    this.#address(node, bits / 8, ACCESS_KIND.STORE);
     this.code.tee(address);
     this.value(arg(node, 1));
     if (bits === 128) {
@@ -143,7 +145,7 @@ export class ColdLowering extends HandlerLowering {
   }
 
   /** Pushes the host address of an access: by the TLB, or by the host (which may answer with the access buffer). */
-  #address(linearNode: IrNode, bytes: number, kind: number): void {
+  #address(node: IrNode, bytes: number, kind: number): void {
     const linear = this.code.allocate('i64');
     const entry = this.code.allocate('i32');
     const tag = kind === ACCESS_KIND.LOAD ? 0 : TLB.WRITE_HALF;
@@ -152,12 +154,13 @@ export class ColdLowering extends HandlerLowering {
       this.code.i32(Math.log2(TLB.CONTEXT_BYTES));
       this.code.op('i32_shl');
     };
-    this.value(linearNode);
+    this.value(arg(node, 0));
     this.code.set(linear);
     this.tlbMiss(linear, entry, bytes, table, this.base + TLB.OFFSET + tag);
     this.code.block('if', 'i32');
+    this.code.get(this.pc);
     this.#splitLinear(linear);
-    this.code.i32(bytes | kind);
+    this.code.i32(bytes | kind | (Number(node.constant & 3n) << OWNER_SHIFT));
     this.code.call(this.#host.accessAddress);
     this.code.tee(entry);
     this.code.op('i32_eqz');

@@ -61,6 +61,8 @@ function segmentKind(instruction: Instruction, mode: number): FormMemory['segmen
   const { segment } = instruction;
   if (segment === SEG.FS) return (mode & MODE.FLAT_FS) !== 0 ? 'base' : 'checked';
   if (segment === SEG.GS) return (mode & MODE.FLAT_GS) !== 0 ? 'base' : 'checked';
+  // Code segments cannot be written (64-bit mode has no override by CS).
+  if (segment === SEG.CS) return 'checked';
   return (mode & MODE.FLAT) !== 0 ? 'none' : 'checked';
 }
 
@@ -94,13 +96,14 @@ export function memoryIndex(instruction: Instruction, mode: number): 'none' | 'r
   if (instruction.index >= 0) return 'register';
   // The sum is formed in the address size: only where that is the mode's own width may a base join it.
   const natural = (mode & MODE.CODE_SIZE) === MODE.CODE_64 ? 64 : 32;
-  if (segmentKind(instruction, mode) === 'base' && instruction.addressSize === natural && !isString(instruction))
+  if (segmentKind(instruction, mode) === 'base' && instruction.addressSize === natural && accessesMemory(instruction))
     return 'segment';
   return 'none';
 }
 
-const isString = (instruction: Instruction): boolean =>
-  instruction.row.semantics.kind === 'description' && instruction.row.semantics.string !== undefined;
+/** LEA forms an offset, without a segment; string instructions have no memory operand. */
+const accessesMemory = (instruction: Instruction): boolean =>
+  instruction.row.semantics.name !== 'LEA' && hasMemory(instruction);
 
 const hasMemory = (instruction: Instruction): boolean =>
   instruction.operands.some((operand) => operand.kind === 'memory');
@@ -108,10 +111,11 @@ const hasMemory = (instruction: Instruction): boolean =>
 /** The form of a decoded instruction in a mode. */
 export function buildForm(instruction: Instruction, description: Description, mode: number): Form {
   const row: Row = instruction.row;
-  const flat = (mode & MODE.FLAT) !== 0;
   const codeSize = [16, 32, 64, 64][mode & MODE.CODE_SIZE] as 16 | 32 | 64;
   const index = memoryIndex(instruction, mode);
   const segment = segmentKind(instruction, mode);
+  // Implicit operands (strings, XLAT) share one answer: their segments are all flat, or all are checked.
+  const flat = (mode & MODE.FLAT) !== 0 && (hasMemory(instruction) || segment !== 'checked');
   return {
     description,
     operands: formOperands(instruction, description),

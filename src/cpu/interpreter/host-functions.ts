@@ -7,8 +7,8 @@ const signature = (parameters: number, results: 0 | 1): Signature => ({
 
 /** Calls from generated code to the host. 64-bit values travel as two i32: BigInts cost too much. */
 export const HOST_FUNCTIONS = {
-  /** (linear low, linear high, bytes | kind << 8) → host address, or the access buffer's, or 0: a fault is in the state. */
-  accessAddress: signature(3, 1),
+  /** (record, linear low, linear high, bytes | ACCESS_KIND | OWNER << 12) → host address, or the access buffer's, or 0: fault. */
+  accessAddress: signature(4, 1),
   /** Writes the access buffer to where the last accessAddress for writing pointed. */
   commitAccess: signature(0, 0),
   /** (record, offset low, offset high, SEG or -1, bytes | write << 8) → 1, linear address in the scratch; or 0: fault. */
@@ -39,7 +39,8 @@ export function importHostFunctions(module: ModuleBuilder): HostFunctionIndices 
   >;
 }
 
-/** Kinds of accessAddress, above the byte count. */
+/** Kinds of accessAddress, above the byte count; above them OWNER of the segment. */
+export const OWNER_SHIFT = 12;
 export const ACCESS_KIND = { LOAD: 0, STORE: 1 << 8, UPDATE: 2 << 8, PROBE: 3 << 8 } as const;
 
 /** Operations of `float`, in the order of their numbers. */

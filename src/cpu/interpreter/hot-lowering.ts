@@ -3,6 +3,7 @@ import { STATE } from '../../x86/state.ts';
 import { HandlerLowering } from '../ir/handler-lowering.ts';
 import type { Emit } from '../ir/lowering.ts';
 import { arg } from '../ir/lowering.ts';
+import { VECTOR_UPDATE } from '../ir/memory-recorder.ts';
 import type { IrNode } from '../ir/node.ts';
 import { RECORD } from '../ir/record.ts';
 import { TLB } from './layout.ts';
@@ -101,7 +102,7 @@ export class HotLowering extends HandlerLowering {
         this.code.memory(this.storeOp(node.width), 0);
       },
       loadVec: (node) => {
-        this.#access(arg(node, 0), node.immediate / 8, false);
+        this.#access(arg(node, 0), node.immediate / 8, (node.constant & VECTOR_UPDATE) !== 0n);
         this.code.simdMemory(node.immediate === 128 ? 'v128_load' : 'v128_load64_zero', 0);
       },
       storeVec: (node) => {

@@ -97,7 +97,8 @@ export class Interpreter {
     const strings = new StringRuns(this.processor, this.#access, buffer);
     const host = {
       memory: wasmMemory,
-      accessAddress: (low: number, high: number, kind: number) => this.#access.address(low, high, kind),
+      accessAddress: (record: number, low: number, high: number, kind: number) =>
+        this.#access.address(record, low, high, kind),
       commitAccess: () => this.#access.commit(),
       segmentLinear: (record: number, low: number, high: number, segment: number, kind: number) =>
         this.#access.segmentLinear(record, low, high, segment, kind),

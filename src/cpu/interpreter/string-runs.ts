@@ -40,6 +40,8 @@ export class StringRuns {
     const mode = words[STATE.mode >> 2] as number;
     const natural = (mode & MODE.CODE_SIZE) === MODE.CODE_64 ? 64 : 32;
     if ((mode & MODE.FLAT) === 0 || run.addressSize !== natural) return 0;
+    if (run.segment === SEG.FS && (mode & MODE.FLAT_FS) === 0) return 0;
+    if (run.segment === SEG.GS && (mode & MODE.FLAT_GS) === 0) return 0;
     if (((words[STATE.rflagsSystem >> 2] as number) & RFLAGS.DF) !== 0) return 0;
     const size = run.elementBytes;
     const left = natural === 64 && words[RCX + 1] !== 0 ? PAGE : (words[RCX] as number) >>> 0;

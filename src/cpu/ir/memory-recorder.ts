@@ -6,6 +6,20 @@ import { fromAddress, fromInt, fromVec, type IrAddress, type IrNode, toInt, toVe
 
 const wasmType = (width: Width): ValueType => (width === 64 ? 'i64' : 'i32');
 
+/**
+ * `constant` of a node that accesses memory.
+ * [1:0] which segment an address that is not canonical belongs to, so that the fault is #SS or #GP: OWNER
+ * [2]   loadVec: a store to the same place may follow, so it is checked as a write
+ */
+export const OWNER = { OTHER: 0n, STACK: 1n, OPERAND: 2n } as const;
+export const VECTOR_UPDATE = 4n;
+
+const ownerOf = (address: Address): bigint => {
+  const { segment } = fromAddress(address);
+  if (segment === 'operand') return OWNER.OPERAND;
+  return segment === SEG.SS ? OWNER.STACK : OWNER.OTHER;
+};
+
 /** Records memory accesses: segment and offset to linear address, then a checked load or store. */
 export class MemoryRecorder extends FlagRecorder {
   address(segment: number, offset: Int): Address {
@@ -81,13 +95,21 @@ export class MemoryRecorder extends FlagRecorder {
         type: wasmType(width),
         args: [linear],
         immediate: write ? 1 : 0,
+        constant: ownerOf(address),
       }),
     );
   }
 
   store(address: Address, value: Int): void {
     const linear = this.linear(address, value.width / 8, true);
-    this.record({ kind: 'void', op: 'store', effect: 'write', args: [linear, fromInt(value)], width: value.width });
+    this.record({
+      kind: 'void',
+      op: 'store',
+      effect: 'write',
+      args: [linear, fromInt(value)],
+      width: value.width,
+      constant: ownerOf(address),
+    });
   }
 
   /** A load that checks for writing and leaves the host address for `storeAgain`. */
@@ -100,6 +122,7 @@ export class MemoryRecorder extends FlagRecorder {
       width,
       type: wasmType(width),
       args: [linear],
+      constant: ownerOf(address),
     });
     const store = (value: Int): void => {
       this.record({ kind: 'void', op: 'storeAgain', effect: 'write', args: [load, linear, fromInt(value)], width });
@@ -108,14 +131,22 @@ export class MemoryRecorder extends FlagRecorder {
   }
 
   loadVec(address: Address, options: { aligned?: boolean } = {}): Vec {
-    return this.loadVecBits(address, 128, options.aligned ?? false);
+    return this.loadVecBits(address, 128, { aligned: options.aligned ?? false, updated: false });
   }
 
-  protected loadVecBits(address: Address, bits: number, aligned: boolean): Vec {
-    const linear = this.linear(address, bits / 8, false);
-    if (aligned) this.checkAlignment(linear);
+  protected loadVecBits(address: Address, bits: number, options: { aligned: boolean; updated: boolean }): Vec {
+    const linear = this.linear(address, bits / 8, options.updated);
+    if (options.aligned) this.checkAlignment(linear);
     return toVec(
-      this.record({ kind: 'vec', op: 'loadVec', effect: 'load', type: 'v128', args: [linear], immediate: bits }),
+      this.record({
+        kind: 'vec',
+        op: 'loadVec',
+        effect: 'load',
+        type: 'v128',
+        args: [linear],
+        immediate: bits,
+        constant: ownerOf(address) | (options.updated ? VECTOR_UPDATE : 0n),
+      }),
     );
   }
 
@@ -126,7 +157,14 @@ export class MemoryRecorder extends FlagRecorder {
   protected storeVecBits(address: Address, value: Vec, bits: number, aligned: boolean): void {
     const linear = this.linear(address, bits / 8, true);
     if (aligned) this.checkAlignment(linear);
-    this.record({ kind: 'void', op: 'storeVec', effect: 'write', args: [linear, fromVec(value)], immediate: bits });
+    this.record({
+      kind: 'void',
+      op: 'storeVec',
+      effect: 'write',
+      args: [linear, fromVec(value)],
+      immediate: bits,
+      constant: ownerOf(address),
+    });
   }
 
   protected checkAlignment(linear: IrNode): void {
@@ -135,7 +173,14 @@ export class MemoryRecorder extends FlagRecorder {
 
   probeWrite(address: Address, bytes: number): void {
     const linear = this.linear(address, bytes, true);
-    this.record({ kind: 'void', op: 'probeWrite', effect: 'load', args: [linear], immediate: bytes });
+    this.record({
+      kind: 'void',
+      op: 'probeWrite',
+      effect: 'load',
+      args: [linear],
+      immediate: bytes,
+      constant: ownerOf(address),
+    });
   }
 
   #stackPointer(): Int {

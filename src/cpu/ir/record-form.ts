@@ -70,7 +70,8 @@ function bind(e: Recorder, form: Form, context: FormContext): FormContext & Reco
     const operand = form.operands[i];
     assert(operand !== undefined, `${form.description.name} has an operand for ${role}`);
     if (operand.kind !== 'memory') bound[role] = e.bindOperand(operand);
-    else if (role.startsWith('v')) bound[role] = e.bindVectorMemory(operand.bits as 16 | 32 | 64 | 128);
+    else if (role.startsWith('v'))
+      bound[role] = e.bindVectorMemory(operand.bits as 16 | 32 | 64 | 128, role === 'vdst');
     else bound[role] = e.bindMemory(operand.bits, role.startsWith('dst'));
   });
   return { ...context, ...bound } as FormContext & Record<string, Operand | VecOperand>;

@@ -223,12 +223,13 @@ export class Recorder extends MemoryRecorder implements Emitter {
     };
   }
 
-  bindVectorMemory(bits: 16 | 32 | 64 | 128): VecOperand {
+  /** `updated`: a destination; if it is read first, that read is checked as a write. */
+  bindVectorMemory(bits: 16 | 32 | 64 | 128, updated: boolean): VecOperand {
     return {
       kind: 'memory',
       bits,
       mmx: false,
-      read: (options) => this.loadVecBits(this.#memoryAddress(), bits, options?.aligned ?? false),
+      read: (options) => this.loadVecBits(this.#memoryAddress(), bits, { aligned: options?.aligned ?? false, updated }),
       write: (value, options) => this.storeVecBits(this.#memoryAddress(), value, bits, options?.aligned ?? false),
       readInt: (width) => this.load(this.#memoryAddress(), width),
       writeInt: (value) => this.store(this.#memoryAddress(), value),
