@@ -1,2 +1,10 @@
 #!/usr/bin/env node
-import '../dist/cli/main.js';
+let program;
+try {
+  program = await import('../dist/cli/main.js');
+} catch (error) {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  process.stderr.write(`paravane: This checkout is not built (npm ci, or npm run build): ${error.message}\n`);
+  process.exit(125);
+}
+process.exit(await program.main(process.argv.slice(2)));
