@@ -10,7 +10,7 @@ import { RECORD } from '../ir/record.ts';
 import { recordForm } from '../ir/record-form.ts';
 import type { ColdHandlers } from './cold-handlers.ts';
 import { buildForm, FormKeys, variantOf } from './form-registry.ts';
-import { type HotForm, hotForms } from './hot-forms.ts';
+import type { HotForm, HotForms } from './hot-forms.ts';
 import type { RecordWriter } from './record-writer.ts';
 import { firstCold, goOnHandler, stopHandler } from './run-function.ts';
 import type { StringRun } from './string-runs.ts';
@@ -53,8 +53,8 @@ class ModuleHandlers {
   readonly byKey = new Map<string, number>();
   readonly fusedByKey = new Map<string, Map<number, number>>();
 
-  constructor(codeSize: 32 | 64, keys: FormKeys) {
-    this.hot = hotForms(codeSize);
+  constructor(hot: readonly HotForm[], keys: FormKeys) {
+    this.hot = hot;
     this.hot.forEach(({ form, fused }, number) => {
       const key = keys.key(form);
       if (fused === undefined) {
@@ -72,6 +72,7 @@ class ModuleHandlers {
 export class HandlerTable {
   readonly #writer: RecordWriter;
   readonly #cold: ColdHandlers;
+  readonly #hotForms: HotForms;
   readonly #keys = new FormKeys();
   readonly #modules: Record<32 | 64, ModuleHandlers | undefined> = { 32: undefined, 64: undefined };
   readonly #byRow = new Map<Row, Map<number, Entry>>();
@@ -83,8 +84,9 @@ export class HandlerTable {
   /** Instructions of procedure records, by the number in the record. */
   #procedures: Instruction[] = [];
 
-  constructor(writer: RecordWriter, cold: ColdHandlers) {
+  constructor(writer: RecordWriter, cold: ColdHandlers, hotForms: HotForms) {
     this.#writer = writer;
+    this.#hotForms = hotForms;
     this.#cold = cold;
     this.#procedureSlot = cold.addProcedure();
   }
@@ -94,7 +96,7 @@ export class HandlerTable {
   }
 
   #module(codeSize: 32 | 64): ModuleHandlers {
-    return (this.#modules[codeSize] ??= new ModuleHandlers(codeSize, this.#keys));
+    return (this.#modules[codeSize] ??= new ModuleHandlers(this.#hotForms(codeSize), this.#keys));
   }
 
   /** Writes a record but for `remaining`; whether execution may go on after it. */

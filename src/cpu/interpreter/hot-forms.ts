@@ -253,6 +253,8 @@ function hotForm(description: Description, shape: readonly Shape[], width: Width
   };
 }
 
+export type HotForms = (codeSize: 32 | 64) => readonly HotForm[];
+
 /** All hot forms of a code size, fused ones last; a handler's number is its index. */
 export function hotForms(codeSize: 32 | 64): HotForm[] {
   const forms: HotForm[] = [];

@@ -14,6 +14,7 @@ import { CodeCache } from './code-cache.ts';
 import { type ColdHandler, ColdHandlers } from './cold-handlers.ts';
 import { FloatRuntime } from './float-runtime.ts';
 import { HandlerTable } from './handler-table.ts';
+import { type HotForms, hotForms } from './hot-forms.ts';
 import { RECORDS } from './layout.ts';
 import { RecordWriter } from './record-writer.ts';
 import { buildRunModule, enterHandler, RETRY } from './run-function.ts';
@@ -42,6 +43,8 @@ export interface InterpreterOptions {
   readonly mmio: Mmio;
   readonly platform: Platform;
   readonly traits: CpuTraits;
+  /** Forms with a handler inside run(); tests compare the usual ones with none. */
+  readonly hotForms?: HotForms;
 }
 
 type Run = (budget: number, first: number) => number;
@@ -122,7 +125,7 @@ export class Interpreter {
       },
       (record) => this.#handlers.coldSlotOf(record, this.#codeSize()),
     );
-    this.#handlers = new HandlerTable(this.#writer, this.cold);
+    this.#handlers = new HandlerTable(this.#writer, this.cold, options.hotForms ?? hotForms);
     this.code = new CodeCache({
       memory,
       decoder: new Decoder(opcodeMaps()),
