@@ -160,7 +160,7 @@ function switchToTask(cpu: Processor, target: FarTarget, attributes: number, gat
   if (dpl < cplOf(cpu.words) || dpl < (target.selector & 3)) cpu.raise(VECTOR.GP, errorCode);
   if ((attributes & ATTR.P) === 0) cpu.raise(VECTOR.NP, errorCode);
   const selector = isTss ? target.selector : taskGateTarget(gate.low);
-  switchTask(cpu, selector, { by, ext: 0, returnRip: target.next, errorCode: undefined });
+  switchTask(cpu, selector, { by, ext: 0, returnRip: target.next, resumeFlag: false, errorCode: undefined });
 }
 
 /** Reads a far pointer in memory: the offset, then the selector. */

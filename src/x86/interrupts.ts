@@ -88,8 +88,9 @@ function deliver(cpu: Processor, first: InterruptEvent): boolean {
       vector,
       kind: 'exception',
       errorCode: doubleFault ? 0 : own,
-      returnLow: first.returnLow,
-      returnHigh: first.returnHigh,
+      // That of the new task, if the fault came after a task switch.
+      returnLow: cpu.words[RIP] as number,
+      returnHigh: cpu.words[RIP + 1] as number,
       resumeFlag: !doubleFault,
     };
   }

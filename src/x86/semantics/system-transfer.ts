@@ -48,7 +48,7 @@ export const RET_FAR_IMMEDIATE = procedure('RET', (cpu, instruction) => {
 });
 
 export const IRET = procedure('IRET', (cpu, instruction) => {
-  interruptReturn(cpu, instruction.operandSize);
+  interruptReturn(cpu, instruction.operandSize, cpu.nextRip(instruction));
   branched(cpu);
 });
 
