@@ -227,10 +227,13 @@ function compile(entry: Entry | undefined, prefixes: PrefixRule): Node | undefin
 
 const REX_BITS = { W: 8, B: 1 } as const;
 
-/** A form sized by operand size: 66 is a size there, and F2 and F3 are ignored unless they select another form (BSF, TZCNT). */
+/**
+ * A form with ModR/M sized by operand size: 66 is a size there, and F2 and F3 are ignored unless they select another form
+ * (BSF, TZCNT). RDRAND, of registers alone, is none: processors raise #UD with F2 and F3.
+ */
 function isIntegerForm(entry: Entry | undefined): boolean {
   if (entry === undefined) return false;
-  if (!('kind' in entry)) return entry.operands.some((code) => /^[A-Z](v|z)$/.test(code));
+  if (!('kind' in entry)) return entry.operands.some((code) => /^[EG](v|z)$/.test(code));
   switch (entry.kind) {
     case 'group':
       return entry.byReg.some(isIntegerForm);
