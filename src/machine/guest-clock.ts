@@ -76,10 +76,10 @@ export class CountedClock implements GuestClock {
 
   learn(): void {}
 
-  /** Without a deadline only the host can end the wait. */
+  /** Without a deadline only the host can end the wait. Whole nanoseconds, so that the deadline is never just missed. */
   idleUntil(deadlineNs: number): number {
     if (deadlineNs === Number.POSITIVE_INFINITY) return deadlineNs;
-    this.#skippedNs += Math.max(0, deadlineNs - this.nowNs());
+    this.#skippedNs += Math.ceil(Math.max(0, deadlineNs - this.nowNs()));
     return 0;
   }
 }
