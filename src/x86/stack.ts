@@ -39,8 +39,8 @@ export function pushStack(cpu: Processor, bytes: number, value: bigint): void {
 }
 
 /** u32[2] each: what readStackSlots found, zero-extended to 64 bits. */
-export const slots = new Int32Array(16);
-const raw = new Int32Array(16);
+export const slots = new Int32Array(20);
+const raw = new Int32Array(10);
 
 /** Reads `count` operands of `bits` from the top of the stack, without moving its pointer. */
 export function readStackSlots(cpu: Processor, bits: 16 | 32 | 64, count: number): void {
