@@ -84,20 +84,20 @@ const wordOrRegister = (meaning: Procedure, options: RowOptions): Entry =>
   byMod({ memory: op(meaning, ['Mw'], options), register: op(meaning, ['Rv'], options) });
 
 const group6 = group({
-  0: wordOrRegister(segments.SLDT, protectedOnly),
-  1: wordOrRegister(segments.STR, protectedOnly),
-  2: op(segments.LLDT, ['Ew'], protectedOnly),
-  3: op(segments.LTR, ['Ew'], protectedOnly),
-  4: op(segments.VERR, ['Ew'], protectedOnly),
-  5: op(segments.VERW, ['Ew'], protectedOnly),
+  0x00: wordOrRegister(segments.SLDT, protectedOnly),
+  0x01: wordOrRegister(segments.STR, protectedOnly),
+  0x02: op(segments.LLDT, ['Ew'], protectedOnly),
+  0x03: op(segments.LTR, ['Ew'], protectedOnly),
+  0x04: op(segments.VERR, ['Ew'], protectedOnly),
+  0x05: op(segments.VERW, ['Ew'], protectedOnly),
 });
 
 const group7 = group({
-  0: byMod({
+  0x00: byMod({
     memory: op(segments.SGDT, ['Ms'], system),
     byRm: { 1: op(misc.VMCALL, [], needs('hypervisor')) },
   }),
-  1: byMod({
+  0x01: byMod({
     memory: op(segments.SIDT, ['Ms'], system),
     byRm: {
       0: op(misc.MONITOR, [], needs('monitor')),
@@ -106,18 +106,18 @@ const group7 = group({
       3: op(flags.STAC, [], needs('smap')),
     },
   }),
-  2: byMod({
+  0x02: byMod({
     memory: op(segments.LGDT, ['Ms'], system),
     byRm: { 0: op(misc.XGETBV, [], needs('xsave')), 1: op(misc.XSETBV, [], needs('xsave')) },
   }),
-  3: byMod({
+  0x03: byMod({
     memory: op(segments.LIDT, ['Ms'], system),
     byRm: { 1: op(misc.VMMCALL, [], needs('hypervisor')) },
   }),
-  4: wordOrRegister(control.SMSW, system),
-  5: byMod({ byRm: { 6: op(misc.RDPKRU, [], needs('pku')), 7: op(misc.WRPKRU, [], needs('pku')) } }),
-  6: op(control.LMSW, ['Ew'], system),
-  7: byMod({
+  0x04: wordOrRegister(control.SMSW, system),
+  0x05: byMod({ byRm: { 6: op(misc.RDPKRU, [], needs('pku')), 7: op(misc.WRPKRU, [], needs('pku')) } }),
+  0x06: op(control.LMSW, ['Ew'], system),
+  0x07: byMod({
     memory: op(control.INVLPG, ['M'], needs('486')),
     byRm: { 0: op(call.SWAPGS, [], o64), 1: op(misc.RDTSCP, [], needs('rdtscp')) },
   }),
