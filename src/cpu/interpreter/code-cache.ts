@@ -82,11 +82,17 @@ export class CodeCache {
     const key = (mode << 12) | (gpa & (PAGE - 1));
     const known = page.records.get(key);
     if (known !== undefined) return known;
-    if (this.#next + (RUN_LIMIT + 2) * RECORD.SIZE_BYTES > this.#options.base + RECORDS.CAPACITY * RECORD.SIZE_BYTES) {
+    if (this.#isFull()) {
       this.reset();
       return this.find(gpa, mode, next);
     }
     return this.#decodeRun(page, gpa, mode) ?? this.#decodeCrossing(page, gpa, mode, next);
+  }
+
+  #isFull(): boolean {
+    const { base, handlers } = this.#options;
+    const end = base + RECORDS.CAPACITY * RECORD.SIZE_BYTES;
+    return this.#next + (RUN_LIMIT + 2) * RECORD.SIZE_BYTES > end || handlers.lacksRoomFor(RUN_LIMIT + 2);
   }
 
   #page(number: number): CodePage {
@@ -242,6 +248,7 @@ export class CodeCache {
       if (nextGpa === undefined) return undefined;
       instruction = this.#decodeAcross(gpa, nextGpa, mode);
     }
+    if (handlers.lacksRoomFor(1)) this.reset();
     handlers.write(base, instruction, offset, mode);
     if (handlers.isLinkable(base, mode)) writer.setLink(base, 0);
     writer.setRemaining(base, 1);

@@ -73,7 +73,18 @@ export class ColdHandlers {
     return slot;
   }
 
-  /** A slot whose handler calls the host's `procedure`. */
+  /** Fewer than `count` slots are left: 8-bit immediates that choose the operation make for more forms than slots. */
+  lacksRoomFor(count: number): boolean {
+    return this.#handlers.length + count > this.#options.slots;
+  }
+
+  /** Drops all but the procedure's slot, which came first. */
+  reset(): void {
+    this.#handlers.length = 1;
+    this.#pending.length = 0;
+  }
+
+  /** A slot whose handler calls the host's `procedure`: the first. */
   addProcedure(): number {
     const slot = this.#newSlot(this.#procedure);
     this.#handlers[slot] = this.#procedure;

@@ -19,7 +19,7 @@ const dependsOnWidth = (description: Description, operands: readonly FormOperand
   description.roles.length === 0 ||
   operands.some((operand) => operand.kind === 'relative') ||
   dependent.has(description.name);
-const dependent = new Set(['CALL', 'JMP', 'RET', 'PUSH', 'POP']);
+const dependent = new Set(['CALL', 'JMP', 'RET', 'PUSH', 'POP', 'PCMPESTRI', 'PCMPESTRM']);
 
 /** Identity of forms: two instructions with the same key share a handler. */
 export class FormKeys {

@@ -45,6 +45,9 @@ const UNIT_TRAPS: Readonly<Record<Unit, Procedure>> = {
 const trapRow = (unit: Unit): Row => ({ semantics: UNIT_TRAPS[unit], operands: [], options: {} });
 const UNIT_TRAP_ROWS: Readonly<Record<Unit, Row>> = { x87: trapRow('x87'), mmx: trapRow('mmx'), sse: trapRow('sse') };
 
+/** Cold slots that must be free, or all are given up at the next reset. */
+const ROOM = 1024;
+
 const DIRECT = new Set<Description>([CALL, JMP, Jcc]);
 
 /** Handlers of one code size: 16-bit code runs in the module for 32-bit code. */
@@ -257,10 +260,21 @@ export class HandlerTable {
     }
   }
 
+  /** So many new instructions may not find a handler: the records must be dropped first, and all forms with them. */
+  lacksRoomFor(instructions: number): boolean {
+    return this.#cold.lacksRoomFor(instructions);
+  }
+
   /** All records were dropped. */
   reset(): void {
     this.#procedures = [];
     this.#strings.clear();
+    if (!this.lacksRoomFor(ROOM)) return;
+    this.#cold.reset();
+    this.#byRow.clear();
+    this.#byKey.clear();
+    this.#byHandler[32].clear();
+    this.#byHandler[64].clear();
   }
 }
 

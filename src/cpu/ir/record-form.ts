@@ -35,9 +35,9 @@ export function recordForm(form: Form, fused?: { description: Description; cc: n
   if (form.description.string !== undefined && form.repeat !== 'none') repeatString(e, form, context);
   else run(form.description, bind(e, form, context));
   if (form.unit === 'mmx') {
-    // SDM Vol. 1 §9.6.2: TOP = 0 and all registers valid.
+    // SDM Vol. 1 §9.6.2: TOP = 0 and all registers valid; EMMS sets the tags itself.
     e.setField32(STATE.fsw, e.and(e.field32(STATE.fsw), e.int(32, ~FSW_TOP)));
-    e.setField32(STATE.ftw, e.int(32, 0));
+    if (form.description.name !== 'EMMS') e.setField32(STATE.ftw, e.int(32, 0));
   }
   if (fused !== undefined) {
     const displacement = e.bindOperand({ kind: 'relative' });
