@@ -168,6 +168,7 @@ function connectSerial(port: ConsolePort, irq: ReturnType<Irqchip['line']>): Ser
     irq,
     tx: (byte) => port.write(Uint8Array.of(byte)),
     onReceiveSpace: () => offer(),
+    heedsRts: true,
   });
   offer = feedInput(port, (bytes) => serial.receive(bytes));
   return serial;

@@ -244,3 +244,31 @@ test('restore brings back the state and the interrupt', () => {
   expect(second.irq.level).toBe(true);
   expect(second.inb(0)).toBe(7);
 });
+
+describe('heedsRts', () => {
+  const RTS = 0x02;
+  const LOOP = 0x10;
+
+  function setUpWithRts() {
+    const spaces = { count: 0 };
+    const onReceiveSpace = () => void spaces.count++;
+    const uart = new Serial16550({ tx: () => {}, irq: new RecordingLine(), onReceiveSpace, heedsRts: true });
+    return { uart, spaces, out: (offset: number, value: number) => SERIAL_16550.target(uart).write(offset, 1, value) };
+  }
+
+  test('takes nothing until RTS is raised, and says so when it is', () => {
+    const { uart, spaces, out } = setUpWithRts();
+    expect(uart.receive(bytes(1))).toBe(0);
+    out(4, OUT2);
+    expect(spaces.count).toBe(0);
+    out(4, OUT2 | RTS);
+    expect(spaces.count).toBe(1);
+    expect(uart.receive(bytes(1))).toBe(1);
+  });
+
+  test('RTS in loopback does not reach the host', () => {
+    const { uart, out } = setUpWithRts();
+    out(4, RTS | LOOP);
+    expect(uart.receive(bytes(1))).toBe(0);
+  });
+});

@@ -37,6 +37,12 @@ export interface SerialPorts {
   readonly irq: IrqLine;
   /** The receiver has room again after `receive` took less than it was offered. */
   onReceiveSpace?(): void;
+  /**
+   * The host sends only while the guest asks for it, as with RTS/CTS wires. Without them input that comes before the
+   * guest's driver is up is lost: Linux empties the receiver when the port is opened and raises RTS afterwards
+   * (serial8250_do_startup, uart_port_startup).
+   */
+  readonly heedsRts?: boolean;
 }
 
 const dlab = (uart: Serial16550) => (uart.state.lcr & LCR.DLAB) !== 0;
@@ -92,8 +98,7 @@ export class Serial16550 {
 
   /** Bytes from the host; returns how many the receiver took. The rest may come after `onReceiveSpace`. */
   receive(bytes: Uint8Array): number {
-    const room = this.#looped() ? 0 : this.#capacity() - this.state.rx.length;
-    const taken = Math.max(0, Math.min(room, bytes.length));
+    const taken = Math.max(0, Math.min(this.#room(), bytes.length));
     for (let i = 0; i < taken; i++) this.state.rx.push(bytes[i] ?? 0);
     this.#starved = taken < bytes.length;
     if (taken > 0) this.#update();
@@ -216,8 +221,13 @@ export class Serial16550 {
     else this.#ports.irq.lower();
   }
 
+  #room(): number {
+    const isHeld = this.#ports.heedsRts === true && (this.state.mcr & MCR.RTS) === 0;
+    return this.#looped() || isHeld ? 0 : this.#capacity() - this.state.rx.length;
+  }
+
   #offerSpace(): void {
-    if (!this.#starved || this.#looped() || this.state.rx.length >= this.#capacity()) return;
+    if (!this.#starved || this.#room() <= 0) return;
     this.#starved = false;
     this.#ports.onReceiveSpace?.();
   }
