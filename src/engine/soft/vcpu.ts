@@ -129,6 +129,8 @@ export class SoftVcpu {
   #runFreely(budget: number): number {
     this.#words[WORD.shadow] = 0;
     const { exit, used } = this.#execute(budget, () => this.interpreter.run(budget));
+    // STI, HLT in one go: the shadow ended with HLT, whose wait any interrupt ends.
+    if (this.processor.halted) this.#words[WORD.shadow] = 0;
     if (exit === EXIT.FAULT) this.#deliverFault();
     // What is left does not reach the end of the next run of records: go there one by one.
     else if (exit === EXIT.BUDGET && used < budget) return used + this.#step();
