@@ -1,5 +1,5 @@
 import type { Instruction } from '../instruction.ts';
-import type { Processor } from '../processor.ts';
+import { ACCESS, type Access, type Processor } from '../processor.ts';
 import { MODE } from '../processor-mode.ts';
 import { procedure } from '../semantics.ts';
 import { CR4, STATE, VECTOR } from '../state.ts';
@@ -112,9 +112,11 @@ export function checkedMxcsr(cpu: Processor, image: bigint): number {
   return mxcsr;
 }
 
-function areaOffset(cpu: Processor, instruction: Instruction): bigint {
+/** Offset of the area, whose linear address must be aligned. */
+function areaOffset(cpu: Processor, instruction: Instruction, access: Access): bigint {
   const offset = cpu.effectiveAddress(instruction);
-  if (offset % ALIGNMENT !== 0n) cpu.raise(VECTOR.GP, 0);
+  const linear = cpu.linearAddress(instruction.segment, offset, AREA_BYTES, access);
+  if (linear % ALIGNMENT !== 0n) cpu.raise(VECTOR.GP, 0);
   return offset;
 }
 
@@ -124,7 +126,7 @@ const coversSse = (cpu: Processor): boolean => (cpu.u32(STATE.cr4) & CR4.OSFXSR)
 export const FXSAVE = procedure(
   'FXSAVE',
   (cpu, instruction) => {
-    const offset = areaOffset(cpu, instruction);
+    const offset = areaOffset(cpu, instruction, ACCESS.WRITE);
     cpu.probeWrite(instruction.segment, offset, AREA_BYTES);
     const x87 = packX87(cpu, instruction.rexW) | packMxcsr(cpu);
     const image = coversSse(cpu) ? x87 | packXmm(cpu) : x87;
@@ -137,7 +139,7 @@ export const FXSAVE = procedure(
 export const FXRSTOR = procedure(
   'FXRSTOR',
   (cpu, instruction) => {
-    const image = cpu.readMemory(instruction.segment, areaOffset(cpu, instruction), AREA_BYTES);
+    const image = cpu.readMemory(instruction.segment, areaOffset(cpu, instruction, ACCESS.READ), AREA_BYTES);
     const mxcsr = checkedMxcsr(cpu, image);
     unpackX87(cpu, image, instruction.rexW);
     if (!coversSse(cpu)) return;

@@ -59,8 +59,8 @@ function load(place: Area, offset: number, bytes: number): void {
 /** Checks that all forms share: #UD, #NM, then alignment. */
 function openArea(cpu: Processor, instruction: Instruction, bytes: number, write: boolean): Area {
   const offset = cpu.effectiveAddress(instruction);
-  if ((offset & 63n) !== 0n) cpu.raise(VECTOR.GP, 0);
   const linear = cpu.linearAddress(instruction.segment, offset, bytes, write ? ACCESS.WRITE : ACCESS.READ);
+  if ((linear & 63n) !== 0n) cpu.raise(VECTOR.GP, 0);
   const low = Number(linear & 0xffff_ffffn) | 0;
   const high = Number(linear >> 32n) | 0;
   if (!isCanonicalHigh(high)) cpu.raise(VECTOR.GP, 0);

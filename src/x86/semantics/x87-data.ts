@@ -1,4 +1,5 @@
 import type { Instruction } from '../instruction.ts';
+import type { Processor } from '../processor.ts';
 import { packBcd, unpackBcd } from '../softfloat/bcd.ts';
 import { type ConstantName, constant } from '../softfloat/constants.ts';
 import { FloatException, Rounding, trapped } from '../softfloat/context.ts';
@@ -53,6 +54,11 @@ export const FLDZ = load('FLDZ', 'zero');
 /** Without these, nothing is stored in memory. SDM Vol. 1 §8.5.4, §8.5.5. */
 const STORE_SUPPRESSING = FloatException.Invalid | FloatException.Overflow | FloatException.Underflow;
 
+/** A page fault of the destination comes before an exception that suppresses the store, as on silicon. */
+function probeStore(cpu: Processor, instruction: Instruction): void {
+  cpu.probeWrite(instruction.segment, cpu.effectiveAddress(instruction), memoryBits(instruction) / 8);
+}
+
 /** Stores ST(0) in memory as `narrow` gives it, `indefinite` if it is empty. */
 function store(
   fpu: X87Unit,
@@ -60,9 +66,9 @@ function store(
   how: { readonly narrow: (a: bigint) => bigint; readonly indefinite: () => bigint; readonly pop: boolean },
 ): void {
   const empty = fpu.isEmpty(0);
-  if (empty && !fpu.stackUnderflow()) return;
+  if (empty && !fpu.stackUnderflow()) return probeStore(fpu.cpu, instruction);
   const value = empty ? how.indefinite() : how.narrow(fpu.read(0));
-  if (trapped(fpu.ctx, STORE_SUPPRESSING)) return;
+  if (trapped(fpu.ctx, STORE_SUPPRESSING)) return probeStore(fpu.cpu, instruction);
   fpu.cpu.writeOperand(instruction, 0, value);
   if (how.pop) fpu.pop();
 }
