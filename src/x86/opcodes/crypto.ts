@@ -23,21 +23,21 @@ const aesForm = (meaning: Packed): Entry => byPrefix({ p66: op(meaning, ['Vdq', 
 const shaForm = (meaning: Packed): Entry => byPrefix({ none: op(meaning, ['Vdq', 'Wdq'], sha) });
 
 export const map0f38: OpcodeMap = {
-  200: shaForm(shaSteps.SHA1NEXTE),
-  201: shaForm(shaSteps.SHA1MSG1),
-  202: shaForm(shaSteps.SHA1MSG2),
-  203: shaForm(SHA256RNDS2),
-  204: shaForm(shaSteps.SHA256MSG1),
-  205: shaForm(shaSteps.SHA256MSG2),
-  219: aesForm(AESIMC),
-  220: aesForm(aesRounds.AESENC),
-  221: aesForm(aesRounds.AESENCLAST),
-  222: aesForm(aesRounds.AESDEC),
-  223: aesForm(aesRounds.AESDECLAST),
+  0xc8: shaForm(shaSteps.SHA1NEXTE),
+  0xc9: shaForm(shaSteps.SHA1MSG1),
+  0xca: shaForm(shaSteps.SHA1MSG2),
+  0xcb: shaForm(SHA256RNDS2),
+  0xcc: shaForm(shaSteps.SHA256MSG1),
+  0xcd: shaForm(shaSteps.SHA256MSG2),
+  0xdb: aesForm(AESIMC),
+  0xdc: aesForm(aesRounds.AESENC),
+  0xdd: aesForm(aesRounds.AESENCLAST),
+  0xde: aesForm(aesRounds.AESDEC),
+  0xdf: aesForm(aesRounds.AESDECLAST),
 };
 
 export const map0f3a: OpcodeMap = {
-  68: byPrefix({ p66: op(PCLMULQDQ, ['Vdq', 'Wdq', 'Ib'], pclmulqdq) }),
-  204: byPrefix({ none: op(SHA1RNDS4, ['Vdq', 'Wdq', 'Ib'], sha) }),
-  223: byPrefix({ p66: op(AESKEYGENASSIST, ['Vdq', 'Wdq', 'Ib'], aes) }),
+  0x44: byPrefix({ p66: op(PCLMULQDQ, ['Vdq', 'Wdq', 'Ib'], pclmulqdq) }),
+  0xcc: byPrefix({ none: op(SHA1RNDS4, ['Vdq', 'Wdq', 'Ib'], sha) }),
+  0xdf: byPrefix({ p66: op(AESKEYGENASSIST, ['Vdq', 'Wdq', 'Ib'], aes) }),
 };

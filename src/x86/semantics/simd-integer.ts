@@ -1,7 +1,7 @@
 import type { Emitter, Lane, Vec, VecBinary } from '../emitter.ts';
 import { type Description, describe } from '../semantics.ts';
 import { mnemonics } from './mnemonics.ts';
-import { bytesFrom, highHalf, joinLow, source } from './simd-operand.ts';
+import { highHalf, joinLow, source } from './simd-operand.ts';
 
 /**
  * Packed integers of MMX, SSE2, SSSE3 and SSE4: arithmetic, comparison, logic and shifts (SDM Vol. 1 §5.4.3-§5.4.6,
@@ -156,14 +156,6 @@ export const shiftsByImmediate = mnemonics(SHIFTS, (name, [op, lane]) =>
     vdst.write(e.vecShift(op, lane, vdst.read(), e.zeroExtend(src.read(), 64)));
   }),
 );
-
-export const PSLLDQ = describe('PSLLDQ', ['vdst', 'src'], ({ e, vdst, immediate }) => {
-  vdst.write(e.vecShuffle(e.vecZero(), vdst.read(), bytesFrom(16 - Math.min(immediate, 16))));
-});
-
-export const PSRLDQ = describe('PSRLDQ', ['vdst', 'src'], ({ e, vdst, immediate }) => {
-  vdst.write(e.vecShuffle(vdst.read(), e.vecZero(), bytesFrom(Math.min(immediate, 16))));
-});
 
 export const absolute = mnemonics({ PABSB: 'i8', PABSW: 'i16', PABSD: 'i32' } as const, (name, lane) =>
   describe(name, ['vdst', 'vsrc'], ({ e, vdst, vsrc }) => {

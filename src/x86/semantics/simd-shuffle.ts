@@ -1,73 +1,71 @@
-import type { Lane, Vec } from '../emitter.ts';
+import type { Emitter, Int, Lane, Vec, VecOperand } from '../emitter.ts';
 import { describe } from '../semantics.ts';
 import { mnemonics } from './mnemonics.ts';
-import { blend, bytesFrom, joinLow, lanes, source } from './simd-operand.ts';
+import {
+  alignRight,
+  doublewordControl,
+  laneMask,
+  quadwordControl,
+  replaceLane,
+  shiftDown,
+  shiftUp,
+  spreadLane,
+  wordControl,
+} from './simd-control.ts';
+import { blend, joinLow, lanes, source } from './simd-operand.ts';
 
 /**
  * Moving parts of vectors about: shuffles, blends, insertion, extraction, extension (SDM Vol. 1 §5.5.1.4, §5.6.1.3,
- * §5.8, §5.10.4-§5.10.9). Immediates are known when decoding (`staticImmediate`).
+ * §5.8, §5.10.4-§5.10.9).
  */
 
-/** Two-bit fields of an immediate. */
-const fields = (immediate: number): readonly [number, number, number, number] => [
-  immediate & 3,
-  (immediate >> 2) & 3,
-  (immediate >> 4) & 3,
-  (immediate >> 6) & 3,
-];
-
-export const PSHUFD = describe('PSHUFD', ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, immediate }) => {
-  const a = source(vsrc);
-  vdst.write(e.vecShuffle(a, a, lanes(4, ...fields(immediate))));
+export const PSHUFD = describe('PSHUFD', ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, src }) => {
+  vdst.write(e.vecSwizzle(source(vsrc), doublewordControl(e, src.read())));
 });
 
-/** The low four words; PSHUFW has no others. */
-const shuffleLowWords = (name: string) =>
-  describe(name, ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, immediate }) => {
-    const a = source(vsrc);
-    vdst.write(e.vecShuffle(a, a, lanes(2, ...fields(immediate), 4, 5, 6, 7)));
+const wordShuffle = (name: string, start: 0 | 8) =>
+  describe(name, ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, src }) => {
+    vdst.write(e.vecSwizzle(source(vsrc), wordControl(e, src.read(), start)));
   });
-export const PSHUFW = shuffleLowWords('PSHUFW');
-export const PSHUFLW = shuffleLowWords('PSHUFLW');
+export const PSHUFW = wordShuffle('PSHUFW', 0);
+export const PSHUFLW = wordShuffle('PSHUFLW', 0);
+export const PSHUFHW = wordShuffle('PSHUFHW', 8);
 
-export const PSHUFHW = describe('PSHUFHW', ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, immediate }) => {
-  const a = source(vsrc);
-  vdst.write(e.vecShuffle(a, a, lanes(2, 0, 1, 2, 3, ...fields(immediate).map((word) => 4 + word))));
-});
-
-export const SHUFPS = describe('SHUFPS', ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, immediate }) => {
-  const [w, x, y, z] = fields(immediate);
-  vdst.write(e.vecShuffle(vdst.read(), source(vsrc), lanes(4, w, x, 4 + y, 4 + z)));
-});
-
-export const SHUFPD = describe('SHUFPD', ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, immediate }) => {
-  vdst.write(e.vecShuffle(vdst.read(), source(vsrc), lanes(8, immediate & 1, 2 + ((immediate >> 1) & 1))));
-});
+/** The low half from the destination, the high half from the source. */
+const shuffleOfBoth = (name: string, control: (e: Emitter, immediate: Int) => Vec) =>
+  describe(name, ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, src }) => {
+    const [a, b, chosen] = [vdst.read(), source(vsrc), control(e, src.read())];
+    vdst.write(e.vecShuffle(e.vecSwizzle(a, chosen), e.vecSwizzle(b, chosen), lanes(8, 0, 3)));
+  });
+export const SHUFPS = shuffleOfBoth('SHUFPS', doublewordControl);
+export const SHUFPD = shuffleOfBoth('SHUFPD', quadwordControl);
 
 export const PSHUFB = describe('PSHUFB', ['vdst', 'vsrc'], ({ e, vdst, vsrc }) => {
   const indices = source(vsrc);
   // In an MMX register there are only eight bytes to choose from.
   const low = 0x8787_8787_8787_8787n;
-  vdst.write(
-    e.vecSwizzle(vdst.read(), vdst.mmx ? e.vecBinary('and', 'i64', indices, e.vecConstant(low, low)) : indices),
-  );
+  const control = vdst.mmx ? e.vecBinary('and', 'i64', indices, e.vecConstant(low, low)) : indices;
+  vdst.write(e.vecSwizzle(vdst.read(), control));
 });
 
-export const PALIGNR = describe('PALIGNR', ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, immediate }) => {
-  const [a, b, zero] = [vdst.read(), source(vsrc), e.vecZero()];
-  const [low, high] = vdst.mmx ? [joinLow(e, b, a), zero] : [b, a];
-  const bytes = vdst.mmx ? 16 : 32;
-  if (immediate >= bytes) vdst.write(zero);
-  else if (immediate <= 16) vdst.write(e.vecShuffle(low, high, bytesFrom(immediate)));
-  else vdst.write(e.vecShuffle(high, zero, bytesFrom(immediate - 16)));
+export const PALIGNR = describe('PALIGNR', ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, src }) => {
+  const [high, low, count] = [vdst.read(), source(vsrc), src.read()];
+  vdst.write(vdst.mmx ? shiftDown(e, joinLow(e, low, high), count) : alignRight(e, { high, low }, count));
+});
+
+export const PSLLDQ = describe('PSLLDQ', ['vdst', 'src'], ({ e, vdst, src }) => {
+  vdst.write(shiftUp(e, vdst.read(), src.read()));
+});
+
+export const PSRLDQ = describe('PSRLDQ', ['vdst', 'src'], ({ e, vdst, src }) => {
+  vdst.write(shiftDown(e, vdst.read(), src.read()));
 });
 
 /** The lanes of the source that the immediate's bits name. */
-export const blendsByImmediate = mnemonics({ BLENDPS: 4, BLENDPD: 8, PBLENDW: 2 } as const, (name, bytes) =>
-  describe(name, ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, immediate }) => {
-    const count = 16 / bytes;
-    const chosen = Array.from({ length: count }, (_, lane) => lane + ((immediate >> lane) & 1) * count);
-    vdst.write(e.vecShuffle(vdst.read(), source(vsrc), lanes(bytes, ...chosen)));
+export const blendsByImmediate = mnemonics({ BLENDPS: 4, BLENDPD: 8, PBLENDW: 2 } as const, (name, laneBytes) =>
+  describe(name, ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, src }) => {
+    const mask = laneMask(e, laneBytes, src.read());
+    vdst.write(blend(e, mask, vdst.read(), source(vsrc)));
   }),
 );
 
@@ -79,31 +77,37 @@ export const blendsByMask = mnemonics({ PBLENDVB: 'i8', BLENDVPS: 'i32', BLENDVP
   }),
 );
 
-/** Lane `immediate` of the vector, modulo their number, from a register or memory of the lane's size. */
+/** Lane of an immediate, modulo their number in the vector. */
+const laneOf = (e: Emitter, immediate: Int, { bits }: VecOperand, width: number): Int =>
+  e.and(immediate, e.int(8, bits / width - 1));
+
+/** From a register, or memory of the lane's size. */
 export const inserts = mnemonics({ PINSRB: 8, PINSRW: 16, PINSRD: 32, PINSRQ: 64 } as const, (name, width) =>
-  describe(name, ['vdst', 'src', 'src2'], ({ e, vdst, src, immediate }) => {
-    const lane = immediate & (vdst.bits / width - 1);
-    vdst.write(e.vecInsert(vdst.read(), lane, e.resize(src.read(), width)));
+  describe(name, ['vdst', 'src', 'src2'], ({ e, vdst, src, src2 }) => {
+    const value = e.vecFromInt(e.resize(src.read(), width));
+    const everywhere = spreadLane(e, width / 8, e.int(8, 0), value);
+    const lane = laneOf(e, src2.read(), vdst, width);
+    vdst.write(replaceLane(e, width / 8, lane, { a: vdst.read(), b: everywhere }));
   }),
 );
 
 export const extracts = mnemonics(
   { PEXTRB: 8, PEXTRW: 16, PEXTRD: 32, PEXTRQ: 64, EXTRACTPS: 32 } as const,
   (name, width) =>
-    describe(name, ['dst', 'vsrc', 'src'], ({ e, dst, vsrc, immediate }) => {
-      const lane = immediate & (vsrc.bits / width - 1);
-      dst.write(e.resize(e.vecExtract(vsrc.read(), width, lane), dst.width));
+    describe(name, ['dst', 'vsrc', 'src'], ({ e, dst, vsrc, src }) => {
+      const everywhere = spreadLane(e, width / 8, laneOf(e, src.read(), vsrc, width), vsrc.read());
+      dst.write(e.resize(e.vecExtract(everywhere, width, 0), dst.width));
     }),
 );
 
 // imm8: [7:6] lane of a register source  [5:4] lane of the destination  [3:0] lanes to clear
-export const INSERTPS = describe('INSERTPS', ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, immediate }) => {
-  const from = vsrc.kind === 'register' ? immediate >> 6 : 0;
-  const to = (immediate >> 4) & 3;
-  const chosen = [0, 1, 2, 3].map((lane) => (lane === to ? 4 + from : lane));
-  const inserted = e.vecShuffle(vdst.read(), vsrc.read(), lanes(4, ...chosen));
-  const kept = [0, 1, 2, 3].map((lane) => (((immediate >> lane) & 1) === 0 ? lane : 4));
-  vdst.write(e.vecShuffle(inserted, e.vecZero(), lanes(4, ...kept)));
+export const INSERTPS = describe('INSERTPS', ['vdst', 'vsrc', 'src'], ({ e, vdst, vsrc, src }) => {
+  const immediate = src.read();
+  const from = vsrc.kind === 'register' ? e.shr(immediate, e.int(8, 6)) : e.int(8, 0);
+  const to = e.and(e.shr(immediate, e.int(8, 4)), e.int(8, 3));
+  const b = spreadLane(e, 4, from, vsrc.read());
+  const inserted = replaceLane(e, 4, to, { a: vdst.read(), b });
+  vdst.write(e.vecBinary('andNot', 'i8', laneMask(e, 4, immediate), inserted));
 });
 
 type Extension = readonly [signed: boolean, from: Lane, to: Lane];

@@ -29,19 +29,22 @@ function finish(e: Emitter, kind: 'index' | 'mask', inputs: Inputs): void {
   });
 }
 
-/** Lengths in EAX and EDX, or RAX and RDX with REX.W, as signed numbers. */
-export const explicitLengths = mnemonics({ PCMPESTRI: 'index', PCMPESTRM: 'mask' } as const, (name, kind) =>
-  describe(name, ['vsrc', 'vsrc2', 'src'], ({ e, vsrc, vsrc2, src, width }) => {
-    const length = (register: number): Int => e.signExtend(e.gpr(register, width === 64 ? 64 : 32), 64);
-    finish(e, kind, {
-      a: vsrc.read(),
-      b: vsrc2.read(),
-      control: e.zeroExtend(src.read(), 64),
-      lengthA: length(GPR.RAX),
-      lengthB: length(GPR.RDX),
-    });
-  }),
-);
+/** Lengths are signed numbers in EAX and EDX, or with REX.W in RAX and RDX. */
+const explicitLengths = (lengthWidth: 32 | 64) =>
+  mnemonics({ PCMPESTRI: 'index', PCMPESTRM: 'mask' } as const, (name, kind) =>
+    describe(name, ['vsrc', 'vsrc2', 'src'], ({ e, vsrc, vsrc2, src }) => {
+      const length = (register: number): Int => e.signExtend(e.gpr(register, lengthWidth), 64);
+      finish(e, kind, {
+        a: vsrc.read(),
+        b: vsrc2.read(),
+        control: e.zeroExtend(src.read(), 64),
+        lengthA: length(GPR.RAX),
+        lengthB: length(GPR.RDX),
+      });
+    }),
+  );
+export const explicitLengths32 = explicitLengths(32);
+export const explicitLengths64 = explicitLengths(64);
 
 /** Strings end at a zero element: the intrinsic finds it in the vector that it gets as length. */
 export const implicitLengths = mnemonics({ PCMPISTRI: 'index', PCMPISTRM: 'mask' } as const, (name, kind) =>
