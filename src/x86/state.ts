@@ -136,8 +136,10 @@ export const STATE = {
    * dropped, STOP if an event arrived. 0 otherwise.
    */
   afterStore: 1620,
-  /** u32: what entries of the jump cache must carry: [31:10] generation, [9:0] mode. */
+  /** u32: what entries of the jump cache must carry: [31:10] generation, [9] CPL 3, [8:0] mode. */
   codeGeneration: 1624,
+  /** u32: the same for jumps into pages that translations keep across CR3 loads. */
+  globalCodeGeneration: 1628,
   /** 64 bytes: where an access that has no plain host address (device, two pages) puts its data. */
   accessBuffer: 1632,
   /** u64[256]: MSRs that are only stored (x86/msr.ts gives each its slot). */

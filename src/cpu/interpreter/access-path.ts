@@ -67,15 +67,15 @@ export class AccessPath {
     return this.#words[CPL] === 3 ? PRIVILEGE.USER : PRIVILEGE.SUPERVISOR;
   }
 
-  /** gpa of code in RAM, or undefined with a fault in the state. */
-  fetch(low: number, high: number): number | undefined {
+  /** Where code is in RAM and whether its page is global, or undefined with a fault in the state. */
+  fetch(low: number, high: number): { readonly gpa: number; readonly global: boolean } | undefined {
     const { walker } = this.#options.processor;
     if (!walker.walk(low, high, ACCESS.EXECUTE, this.#privilege())) {
       this.#pageFault(low, high);
       return undefined;
     }
     const { gpa } = walker;
-    if (gpa < this.#options.memory.sizeBytes && !this.#options.mmio.isMmio(gpa)) return gpa;
+    if (gpa < this.#options.memory.sizeBytes && !this.#options.mmio.isMmio(gpa)) return walker;
     // Deviation: code cannot run from device windows; all-ones is an invalid opcode.
     this.fault(VECTOR.UD);
     return undefined;
@@ -95,12 +95,12 @@ export class AccessPath {
   /** Host address of the byte at the walker's result, with a TLB entry made; 0 if it is not plain RAM. */
   #install(low: number, high: number, context: number, write: boolean): number {
     const { memory, mmio, tlb, holdsCode, processor } = this.#options;
-    const { gpa, global } = processor.walker;
+    const { gpa, global, pageBytes } = processor.walker;
     const page = gpa - (gpa % PAGE);
     if (page + PAGE > memory.sizeBytes || mmio.isMmio(page)) return 0;
     if (write && holdsCode(page)) return 0;
     if (this.#words[STATE.debugArmed >> 2] !== 0) return 0;
-    tlb.fill(low, high, { context, write, host: memory.base + page, global });
+    tlb.fill(low, high, { context, write, host: memory.base + page, global, large: pageBytes > PAGE });
     return memory.base + gpa;
   }
 

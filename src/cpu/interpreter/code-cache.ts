@@ -145,6 +145,7 @@ export class CodeCache {
     writer.setHandler(record, handlers.goOn(mode));
     writer.setBranch(record, offset);
     writer.setRemaining(record, 0);
+    writer.setLink(record, 0);
     if (offset < PAGE) this.#link(page, record, (mode << 12) | offset);
     this.#next += RECORD.SIZE_BYTES;
   }

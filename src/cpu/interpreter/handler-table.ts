@@ -7,7 +7,7 @@ import { VECTOR } from '../../x86/state.ts';
 import { checkUnit } from '../../x86/unit-check.ts';
 import type { IrBlock } from '../ir/node.ts';
 import { RECORD } from '../ir/record.ts';
-import { recordForm } from '../ir/record-form.ts';
+import { isBulkString, recordForm } from '../ir/record-form.ts';
 import type { ColdHandlers } from './cold-handlers.ts';
 import { buildForm, FormKeys, variantOf } from './form-registry.ts';
 import type { HotForm, HotForms } from './hot-forms.ts';
@@ -112,9 +112,14 @@ export class HandlerTable {
     if (semantics.kind === 'procedure') return this.#writeProcedure(record, decoded, semantics, offset, mode);
     const entry = this.#entry(decoded, semantics, mode);
     this.#writer.write(record, decoded, semantics, offset, mode);
-    this.#writer.setHandler(record, entry.handler);
+    const far = entry.linkable && !isNear(decoded, offset);
+    this.#writer.setHandler(record, far ? this.#coldHandler(entry, mode) : entry.handler);
     this.#noteString(record, decoded, semantics);
     return entry.open;
+  }
+
+  #coldHandler(entry: Entry, mode: number): number {
+    return firstCold(this.hot(moduleOf(mode))) + entry.coldSlot;
   }
 
   lengthOf(decoded: Decoded): number {
@@ -149,14 +154,14 @@ export class HandlerTable {
       instruction.row.semantics === semantics
         ? instruction
         : { ...instruction, row: { ...instruction.row, semantics } };
-    this.#writer.setLink(record, this.#procedures.length);
+    this.#writer.setNumber(record, this.#procedures.length);
     this.#procedures.push(instructionToRun);
     return !semantics.endsBlock;
   }
 
   /** The instruction of a procedure record. */
   procedureOf(record: number): Instruction {
-    return this.#procedures[this.#writer.immediate(record)] as Instruction;
+    return this.#procedures[this.#writer.number(record)] as Instruction;
   }
 
   /** What the host needs to know of a repeated MOVS or STOS: kept by record, since few exist. */
@@ -166,9 +171,9 @@ export class HandlerTable {
 
   #noteString(record: number, instruction: Instruction, description: Description): void {
     if (description.string === undefined || instruction.repeat === 'none') return;
-    if (description.name !== 'MOVS' && description.name !== 'STOS') return;
+    if (!isBulkString(description)) return;
     this.#strings.set(record, {
-      operation: description.name,
+      operation: description.name.startsWith('MOVS') ? 'MOVS' : 'STOS',
       elementBytes: (instruction.opcode & 1) === 0 ? 1 : ((instruction.operandSize / 8) as 2 | 4 | 8),
       addressSize: instruction.addressSize,
       segment: instruction.segment,
@@ -277,6 +282,13 @@ export class HandlerTable {
     this.#byHandler[64].clear();
   }
 }
+
+/** Whether a direct branch's target, counted from the page's start, fits the record. */
+const isNear = ({ operands, length }: Instruction, offset: number): boolean => {
+  const [operand] = operands;
+  const displacement = operand?.kind === 'relative' ? operand.displacement : 0;
+  return offset + length + displacement <= 0x7fff_ffff;
+};
 
 const moduleOf = (mode: number): 32 | 64 => ((mode & MODE.CODE_SIZE) === MODE.CODE_64 ? 64 : 32);
 

@@ -1,16 +1,16 @@
 import type { GuestMemory } from '../../memory/guest-memory.ts';
 import type { CpuTraits } from '../../x86/cpuid/traits.ts';
 import { Decoder } from '../../x86/decoder.ts';
-import { isCanonicalHigh } from '../../x86/linear.ts';
 import { opcodeMaps } from '../../x86/opcodes/maps.ts';
 import { ACCESS, type Platform } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
-import { SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
+import { STATE } from '../../x86/state.ts';
 import { RECORD, STATUS } from '../ir/record.ts';
 import type { Mmio } from '../processor/mmio.ts';
 import { SoftProcessor } from '../processor/soft-processor.ts';
 import { AccessPath } from './access-path.ts';
 import { CodeCache } from './code-cache.ts';
+import { CodeLookup } from './code-lookup.ts';
 import { type ColdHandler, ColdHandlers } from './cold-handlers.ts';
 import { FloatRuntime } from './float-runtime.ts';
 import { HandlerTable } from './handler-table.ts';
@@ -18,19 +18,14 @@ import { type HotForms, hotForms } from './hot-forms.ts';
 import { RECORDS } from './layout.ts';
 import { RecordWriter } from './record-writer.ts';
 import { buildRunModule, enterHandler, RETRY } from './run-function.ts';
-import { JumpCache, SoftTlb } from './soft-tlb.ts';
+import { SoftTlb } from './soft-tlb.ts';
 import { StringRuns } from './string-runs.ts';
 
 const COLD_SLOTS = 8192;
-const GENERATION_SHIFT = 10;
-const MODE_MASK = (1 << GENERATION_SHIFT) - 1;
-const CS_BASE = (STATE.segments + SEG.CS * SEGMENT_BYTES + SEGMENT.base) >> 2;
 const WORD = {
   mode: STATE.mode >> 2,
   rip: STATE.rip >> 2,
-  cpl: STATE.cpl >> 2,
   ripBase: STATE.ripBase >> 2,
-  codeGeneration: STATE.codeGeneration >> 2,
   afterStore: STATE.afterStore >> 2,
   eventPending: STATE.eventPending >> 2,
 } as const;
@@ -55,8 +50,8 @@ export class Interpreter {
   readonly words: Int32Array;
   readonly tlb: SoftTlb;
   readonly code: CodeCache;
+  readonly lookup: CodeLookup;
   readonly cold: ColdHandlers;
-  readonly #jumps: JumpCache;
   readonly #handlers: HandlerTable;
   readonly #writer: RecordWriter;
   readonly #access: AccessPath;
@@ -67,7 +62,6 @@ export class Interpreter {
     32: undefined,
     64: undefined,
   };
-  #generation = 1;
   /** Bytes of generated modules, for `stat`. */
   runBytes = 0;
 
@@ -78,7 +72,6 @@ export class Interpreter {
     const pages = buffer.byteLength / 65536;
     this.#memoryPages = { initial: pages, maximum: pages };
     this.tlb = new SoftTlb(buffer, base);
-    this.#jumps = new JumpCache(buffer, base);
     const cache = {
       flush: (what: 'all' | 'non-global') => this.#flush(what),
       flushPage: (low: number, high: number) => this.#flushPage(low, high),
@@ -110,7 +103,10 @@ export class Interpreter {
       procedure: (record: number) => this.#procedure(record),
       repeatString: (record: number) => strings.run(this.#handlers.stringOf(record)),
       slowRecord: (record: number, low: number, high: number, why: number) => this.#slowRecord(record, low, high, why),
-      lookup: (low: number, high: number) => this.#lookup(low, high),
+      lookup: (low: number, high: number) => {
+        this.words[WORD.afterStore] = 0;
+        return this.lookup.find(low, high);
+      },
     };
     this.#imports = { host } as unknown as Record<string, Record<string, WebAssembly.ImportValue>>;
     this.cold = new ColdHandlers(
@@ -136,9 +132,10 @@ export class Interpreter {
       onCodePage: (page) => this.tlb.dropWrites(memory.base + page * 4096),
       onInvalidate: () => {
         this.words[WORD.afterStore] = STATUS.BRANCH;
-        this.#newGeneration();
+        this.lookup.flush('all');
       },
     });
+    this.lookup = new CodeLookup(this.words, buffer, base, { access: this.#access, code: this.code });
   }
 
   #codeSize(): 32 | 64 {
@@ -169,16 +166,16 @@ export class Interpreter {
 
   /** Runs up to `budget` instructions from STATE.rip; an EXIT. STATE.budget is what is left. */
   run(budget: number): number {
-    this.#syncGeneration();
+    this.lookup.sync();
     this.words[WORD.afterStore] = 0;
     return this.#module(this.#codeSize()).run(budget, 0);
   }
 
   /** Runs exactly one instruction (or one element of a repeated one), uncached; an EXIT. */
   step(): number {
-    this.#syncGeneration();
+    this.lookup.sync();
     this.words[WORD.afterStore] = 0;
-    const record = this.#translate(this.words[WORD.rip] as number, this.words[WORD.rip + 1] as number, true);
+    const record = this.lookup.prepareStep(this.words[WORD.rip] as number, this.words[WORD.rip + 1] as number);
     if (record === 0) return 1;
     return this.#module(this.#codeSize()).run(1, record);
   }
@@ -193,47 +190,14 @@ export class Interpreter {
     return this.#access.takeHits();
   }
 
-  #newGeneration(): void {
-    this.#generation = (this.#generation + 1) & 0x3f_ffff;
-    this.#syncGeneration();
-  }
-
-  #syncGeneration(): void {
-    this.words[WORD.codeGeneration] =
-      (this.#generation << GENERATION_SHIFT) | ((this.words[WORD.mode] as number) & MODE_MASK);
-  }
-
   #flush(what: 'all' | 'non-global'): void {
     this.tlb.flush(what);
-    this.#newGeneration();
+    this.lookup.flush(what);
   }
 
   #flushPage(low: number, high: number): void {
     this.tlb.flushPage(low, high);
-    this.#newGeneration();
-  }
-
-  /** Record for the code at RIP, or 0 with a fault in the state. */
-  #lookup(ripLow: number, ripHigh: number): number {
-    this.words[WORD.afterStore] = 0;
-    const record = this.#translate(ripLow, ripHigh, false);
-    if (record !== 0) this.#jumps.put(ripLow, ripHigh, record, this.words[WORD.codeGeneration] as number);
-    return record;
-  }
-
-  #translate(ripLow: number, ripHigh: number, step: boolean): number {
-    const mode = (this.words[WORD.mode] as number) & MODE_MASK;
-    const wide = (mode & MODE.CODE_SIZE) === MODE.CODE_64;
-    const low = wide ? ripLow : (ripLow + (this.words[CS_BASE] as number)) | 0;
-    const high = wide ? ripHigh : 0;
-    if (wide && !isCanonicalHigh(high)) return this.#access.fault(VECTOR.GP, 0);
-    const gpa = this.#access.fetch(low, high);
-    if (gpa === undefined) return 0;
-    const next = (): number | undefined => {
-      const nextLow = ((low | 0xfff) + 1) | 0;
-      return this.#access.fetch(nextLow, nextLow === 0 && wide ? high + 1 : high);
-    };
-    return (step ? this.code.prepareStep(gpa, mode, next) : this.code.find(gpa, mode, next)) ?? 0;
+    this.lookup.flushPage(low, high);
   }
 
   /** A hot handler met a TLB miss, or something that only its cold handler can do. */
@@ -250,7 +214,7 @@ export class Interpreter {
     const before = words[WORD.mode] as number;
     if (!processor.runProcedure(instruction)) return STATUS.FAULT;
     const mode = words[WORD.mode] as number;
-    if (mode !== before) this.#syncGeneration();
+    this.lookup.sync();
     if (processor.halted || words[WORD.eventPending] !== 0 || ((mode ^ before) & MODE.CODE_SIZE) !== 0)
       return STATUS.STOP;
     const { semantics } = instruction.row;

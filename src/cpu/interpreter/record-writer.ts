@@ -51,11 +51,16 @@ export class RecordWriter {
     this.#view.setInt32(record + RECORD.displacement, targetOffset, true);
   }
 
+  /** Where a direct branch goes, or 0 as long as that is not known. */
   setLink(record: number, target: number): void {
-    this.#view.setUint32(record + RECORD.immediate, target, true);
+    this.#view.setUint32(record + RECORD.first, target, true);
   }
 
-  immediate(record: number): number {
+  setNumber(record: number, value: number): void {
+    this.#view.setUint32(record + RECORD.immediate, value, true);
+  }
+
+  number(record: number): number {
     return this.#view.getUint32(record + RECORD.immediate, true);
   }
 

@@ -305,8 +305,10 @@ class RunFunction {
     code.br(branch);
     code.end(); // FAULT
     this.#exit(EXIT.FAULT, 0, true);
-    code.end(); // AGAIN
-    code.get(BUDGET);
+    code.end(); // AGAIN: the host may have done many elements, and told so by STATE.budget
+    this.#load('i32_load', STATE.budget);
+    this.#record('i32_load16_u', RECORD.remaining);
+    code.op('i32_sub');
     code.i32(1);
     code.op('i32_sub');
     code.set(BUDGET);
@@ -343,11 +345,11 @@ class RunFunction {
     this.#exit(EXIT.BUDGET, 0, true);
   }
 
-  /** Direct branch: `immediate` of the record links to the target's record if that is in the same page. */
+  /** Direct branch: `first` of the record links to the target's record if that is in the same page. */
   #taken(next: Label): void {
     const code = this.#code;
     const { pc, entry, target } = this.#locals;
-    this.#record('i32_load', RECORD.immediate);
+    this.#record('i32_load', RECORD.first);
     code.tee(entry);
     code.block('if');
     this.#addRemaining(-1);
@@ -373,6 +375,16 @@ class RunFunction {
   #lookup(next: Label): void {
     const code = this.#code;
     const { pc, entry, target } = this.#locals;
+    // Not even a fault in fetching the target may be seen once the budget is spent.
+    code.get(BUDGET);
+    code.i32(0);
+    code.op('i32_le_s');
+    code.block('if');
+    code.i32(this.#options.base);
+    code.get(target);
+    code.memory('i64_store', STATE.rip);
+    this.#leave(EXIT.BUDGET);
+    code.end();
     code.get(target);
     code.op('i32_wrap_i64');
     code.i32(JUMP_CACHE.ENTRIES - 1);
@@ -384,10 +396,13 @@ class RunFunction {
     code.memory('i64_load', offset);
     code.get(target);
     code.op('i64_eq');
-    code.get(entry);
-    code.memory('i32_load', offset + 12);
-    this.#load('i32_load', STATE.codeGeneration);
-    code.op('i32_eq');
+    for (const tag of [STATE.codeGeneration, STATE.globalCodeGeneration]) {
+      code.get(entry);
+      code.memory('i32_load', offset + 12);
+      this.#load('i32_load', tag);
+      code.op('i32_eq');
+    }
+    code.op('i32_or');
     code.op('i32_and');
     code.block('if');
     code.get(entry);

@@ -1,4 +1,4 @@
-import { JUMP_CACHE, TLB } from './layout.ts';
+import { TLB } from './layout.ts';
 
 const ENTRY_WORDS = TLB.ENTRY_BYTES / 4;
 const ALL_ONES = -1;
@@ -15,6 +15,8 @@ export class SoftTlb {
   /** Word indices of filled entries. */
   #filled: number[] = [];
   #filledGlobal: number[] = [];
+  /** 1-GiB regions in which an entry stands for a part of a larger page. */
+  readonly #largeRegions = new Set<number>();
   fills = 0;
   flushes = 0;
 
@@ -40,7 +42,12 @@ export class SoftTlb {
   }
 
   /** `host`: linear-memory address of the page's first byte. */
-  fill(low: number, high: number, page: { context: number; write: boolean; host: number; global: boolean }): void {
+  fill(
+    low: number,
+    high: number,
+    page: { context: number; write: boolean; host: number; global: boolean; large: boolean },
+  ): void {
+    if (page.large) this.#largeRegions.add(regionOf(low, high));
     const index = this.#index(low, page.context, page.write);
     const words = this.#words;
     words[index] = low & ~0xfff;
@@ -59,15 +66,26 @@ export class SoftTlb {
     for (const index of this.#filled) this.#invalidate(index);
     this.#filled.length = 0;
     if (what === 'non-global') return;
+    this.#largeRegions.clear();
     for (const index of this.#filledGlobal) this.#invalidate(index);
     this.#filledGlobal.length = 0;
   }
 
+  /** All entries that the page at this address gave, which may be a large one (SDM Vol. 3A §4.10.4.1). */
   flushPage(low: number, high: number): void {
+    if (this.#largeRegions.has(regionOf(low, high))) return this.#flushRegion(low, high);
     for (let context = 0; context < TLB.CONTEXTS; context++) {
       for (const write of [false, true]) {
         if (this.has(low, high, context, write)) this.#invalidate(this.#index(low, context, write));
       }
+    }
+  }
+
+  #flushRegion(low: number, high: number): void {
+    const words = this.#words;
+    const region = regionOf(low, high);
+    for (let i = 0; i < words.length; i += ENTRY_WORDS) {
+      if (regionOf(words[i] as number, words[i + 1] as number) === region) this.#invalidate(i);
     }
   }
 
@@ -83,22 +101,5 @@ export class SoftTlb {
   }
 }
 
-const JUMP_WORDS = JUMP_CACHE.ENTRY_BYTES / 4;
-
-/** RIP to record; entries of another generation or mode do not match. */
-export class JumpCache {
-  readonly #words: Int32Array;
-
-  constructor(buffer: ArrayBuffer, base: number) {
-    this.#words = new Int32Array(buffer, base + JUMP_CACHE.OFFSET, JUMP_CACHE.ENTRIES * JUMP_WORDS);
-  }
-
-  put(ripLow: number, ripHigh: number, record: number, generation: number): void {
-    const index = (ripLow & (JUMP_CACHE.ENTRIES - 1)) * JUMP_WORDS;
-    const words = this.#words;
-    words[index] = ripLow;
-    words[index + 1] = ripHigh;
-    words[index + 2] = record;
-    words[index + 3] = generation;
-  }
-}
+/** Number of the 1-GiB region of an address. */
+const regionOf = (low: number, high: number): number => (high << 2) | (low >>> 30);

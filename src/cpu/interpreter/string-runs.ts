@@ -10,6 +10,7 @@ const RCX = gprWord(GPR.RCX);
 const RSI = gprWord(GPR.RSI);
 const RDI = gprWord(GPR.RDI);
 const RAX = gprWord(GPR.RAX);
+const BUDGET = STATE.budget >> 2;
 
 /** A repeated MOVS or STOS. */
 export interface StringRun {
@@ -34,7 +35,10 @@ export class StringRuns {
     this.#view = new DataView(buffer);
   }
 
-  /** 1 if something was moved, and RCX, RSI and RDI tell how much; 0: the element-wise way must decide. */
+  /**
+   * 1 if something was moved, and RCX, RSI and RDI tell how much; 0: the element-wise way must decide. Every element but
+   * one is taken off STATE.budget here, that one by run(). The last element is left: with it the instruction completes.
+   */
   run(run: StringRun): number {
     const words = this.#words;
     const mode = words[STATE.mode >> 2] as number;
@@ -44,11 +48,12 @@ export class StringRuns {
     if (run.segment === SEG.GS && (mode & MODE.FLAT_GS) === 0) return 0;
     if (((words[STATE.rflagsSystem >> 2] as number) & RFLAGS.DF) !== 0) return 0;
     const size = run.elementBytes;
-    const left = natural === 64 && words[RCX + 1] !== 0 ? PAGE : (words[RCX] as number) >>> 0;
+    const left = natural === 64 && words[RCX + 1] !== 0 ? PAGE : ((words[RCX] as number) >>> 0) - 1;
+    const most = Math.min(left, words[BUDGET] as number);
     const room = (low: number): number => Math.floor((PAGE - (low & (PAGE - 1))) / size);
     const toLow = words[RDI] as number;
     const toHigh = natural === 64 ? (words[RDI + 1] as number) : 0;
-    let count = Math.min(left, room(toLow));
+    let count = Math.min(most, room(toLow));
     let fromLow = 0;
     let fromHigh = 0;
     if (run.operation === 'MOVS') {
@@ -68,6 +73,7 @@ export class StringRuns {
     } else this.#store(to, count, size);
     this.#advance(RDI, count * size, natural);
     this.#advance(RCX, -count, natural);
+    words[BUDGET] = (words[BUDGET] as number) - (count - 1);
     return 1;
   }
 

@@ -11,7 +11,8 @@ const FSW_ES = 7;
 const FSW_TOP = 7 << 11;
 
 /** String instructions that the host can do many elements at a time. */
-const BULK_STRINGS = new Set(['MOVS', 'STOS']);
+const BULK_STRINGS = new Set(['MOVSB', 'MOVS', 'STOSB', 'STOS']);
+export const isBulkString = (description: Description): boolean => BULK_STRINGS.has(description.name);
 
 /** A recorder that also knows the endings only back ends use. */
 class FormRecorder extends Recorder {
@@ -82,7 +83,7 @@ function repeatString(e: FormRecorder, form: Form, context: FormContext): void {
   const count = e.gpr(GPR.RCX, form.addressWidth);
   const one = e.int(form.addressWidth, 1);
   e.when(e.isZero(count), () => e.end('done'));
-  if (BULK_STRINGS.has(form.description.name)) e.when(e.repeatBulk(), () => e.end('again'));
+  if (isBulkString(form.description)) e.when(e.repeatBulk(), () => e.end('again'));
   run(form.description, context);
   e.setGpr(GPR.RCX, e.sub(count, one));
   let more = e.ne(count, one);

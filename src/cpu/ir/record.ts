@@ -7,7 +7,7 @@ export const RECORD = {
   handler: 0,
   /** u16: [11:0] offset of the instruction in its page  [15:12] its length. */
   place: 2,
-  /** u32: linear-memory address of the first register operand (or of `immediate`). */
+  /** u32: linear-memory address of the first register operand (or of `immediate`); a direct branch's target record, or 0. */
   first: 4,
   /** u32: of the second. */
   second: 8,
@@ -23,7 +23,7 @@ export const RECORD = {
   scale: 21,
   /** u16: instructions from here to the end of this run, this one included. */
   remaining: 22,
-  /** i64: immediate; a third register's address; a direct branch's target record (u32) once linked; a procedure's number. */
+  /** i64: immediate; a direct branch's displacement; a third register's address; a procedure's number. */
   immediate: 24,
   SIZE_BYTES: 32,
 } as const;
