@@ -99,7 +99,7 @@ export class ColdHandlers {
 
   /** All handlers so far, for a table that is made later. */
   installAll(install: (slot: number, handler: ColdHandler) => void): void {
-    this.#handlers.forEach((handler, slot) => install(slot, handler ?? this.#stub));
+    for (const [slot, handler] of this.#handlers.entries()) install(slot, handler ?? this.#stub);
   }
 
   handler(slot: number): ColdHandler {

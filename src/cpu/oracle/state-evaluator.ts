@@ -28,6 +28,7 @@ export type OracleProcessor = Pick<
   | 'readMemory'
   | 'writeMemory'
   | 'probeWrite'
+  | 'linearAddress'
   | 'raise'
 >;
 

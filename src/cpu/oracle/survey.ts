@@ -23,6 +23,7 @@ export const blankProcessor = (mode: number): OracleProcessor => ({
   readMemory: zero,
   writeMemory: nothing,
   probeWrite: nothing,
+  linearAddress: zero,
   raise: nothing as () => never,
 });
 
