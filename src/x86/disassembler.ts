@@ -50,6 +50,13 @@ const NAMES_BY_SIZE: Readonly<Record<string, readonly [string, string, string]>>
   OUTS: ['outsw', 'outsd', 'outsd'],
 };
 
+/** Names that the opcode decides where several opcodes share a meaning. */
+const NAMES_BY_OPCODE: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  INS: { 0x6c: 'insb' },
+  OUTS: { 0x6e: 'outsb' },
+  RET: { 0xca: 'retf', 0xcb: 'retf' },
+};
+
 /** By the address size. */
 const NAMES_BY_ADDRESS_SIZE: Readonly<Record<string, readonly [string, string, string]>> = {
   JCXZ: ['jcxz', 'jecxz', 'jrcxz'],
@@ -80,6 +87,8 @@ function prefixes(instruction: Instruction): readonly string[] {
 
 function mnemonic(instruction: Instruction): string {
   const { name } = instruction.row.semantics;
+  const byOpcode = NAMES_BY_OPCODE[name]?.[instruction.opcode];
+  if (byOpcode !== undefined) return byOpcode;
   const bySize = NAMES_BY_SIZE[name]?.[instruction.operandSize >> 5];
   if (bySize !== undefined && instruction.operands.length === 0) return bySize;
   const byAddressSize = NAMES_BY_ADDRESS_SIZE[name]?.[instruction.addressSize >> 5];
