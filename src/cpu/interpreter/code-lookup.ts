@@ -140,13 +140,20 @@ export class CodeLookup {
     }
     const fetch = this.#access.fetch(low, high);
     if (fetch === undefined) return undefined;
-    if (valid) this.#evicted = true;
+    const samePage = fetched[at] === (low & ~0xfff) && fetched[at + 1] === high;
+    if (!samePage && this.#isCurrent(tag)) this.#evicted = true;
     fetched[at] = low & ~0xfff;
     fetched[at + 1] = high;
     fetched[at + 2] = Math.floor(fetch.gpa / 4096);
     fetched[at + 3] = words[fetch.global ? WORD.globalGeneration : WORD.generation] as number;
     this.#lastGlobal &&= fetch.global;
     return fetch.gpa;
+  }
+
+  /** Whether a tag is of this generation, of whatever mode and CPL. */
+  #isCurrent(tag: number): boolean {
+    const generation = tag >>> GENERATION_SHIFT;
+    return generation === this.#generation || generation === this.#globalGeneration;
   }
 }
 
