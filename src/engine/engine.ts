@@ -53,6 +53,7 @@ export interface VcpuRegisters {
   readonly gprs: Readonly<Record<GprName, bigint>>;
   readonly rip: bigint;
   readonly rflags: number;
+  readonly cpl: number;
   readonly cr0: bigint;
   readonly cr2: bigint;
   readonly cr3: bigint;

@@ -1,4 +1,4 @@
-import { type ConsolePort, feedInput } from '../backends/console.ts';
+import type { ConsolePort } from '../backends/console.ts';
 import { TimerQueue } from '../base/timers.ts';
 import { Bus } from '../bus/bus.ts';
 import { attachDevice, type DeviceContext, type DeviceRequest } from '../devices/catalog.ts';
@@ -9,13 +9,13 @@ import { postCodePort } from '../devices/legacy/debug-ports.ts';
 import { I8042 } from '../devices/legacy/i8042.ts';
 import { Pit8254 } from '../devices/legacy/pit-8254.ts';
 import { RESET_CONTROL_PORT, RESET_CONTROL_VALUE, SystemReset } from '../devices/legacy/reset-ports.ts';
-import { Serial16550 } from '../devices/legacy/serial-16550.ts';
 import { type AcpiHardware, PC_ACPI_DEVICES } from '../loaders/tables/acpi/hardware.ts';
 import type { GuestMemory } from '../memory/guest-memory.ts';
 import { CRYSTAL_HZ } from '../x86/cpuid/cpuid.ts';
 import { PHYSICAL_ADDRESS_BITS } from '../x86/cpuid/traits.ts';
 import type { GuestClock } from './guest-clock.ts';
 import { MEMORY_LAYOUT } from './memory-layout.ts';
+import { type OutputObserver, SerialConsole } from './serial-console.ts';
 import { Tsc } from './tsc.ts';
 
 const COM1_PORT = 0x3f8;
@@ -28,6 +28,7 @@ export interface BoardOptions {
   readonly memory: GuestMemory;
   readonly cpuCount: number;
   readonly console: ConsolePort;
+  readonly onOutput?: OutputObserver;
   readonly devices: readonly DeviceRequest[];
   /** Milliseconds since 1970 at the clock's 0. */
   readonly wallClockMs: number;
@@ -57,7 +58,7 @@ export class Board {
   readonly pit: Pit8254;
   readonly rtc: CmosRtc;
   readonly acpi: AcpiPm;
-  readonly serial: Serial16550;
+  readonly serial: SerialConsole;
   readonly i8042: I8042;
   readonly systemReset: SystemReset;
   readonly #fpuLine: ReturnType<Irqchip['line']>;
@@ -75,11 +76,17 @@ export class Board {
     this.acpi = new AcpiPm(this.timers, { sci: line(GSI.SCI), powerOff: () => ports.powerOff() });
     this.i8042 = new I8042({ ...gate, irqKeyboard: line(GSI.KEYBOARD), irqAux: line(GSI.AUX) });
     this.systemReset = new SystemReset(gate);
-    this.serial = connectSerial(options.console, line(GSI.COM1));
+    this.serial = new SerialConsole(options.console, line(GSI.COM1), options.onOutput);
     this.#fpuLine = line(GSI.FPU);
     this.#mapWindows();
     const context = this.#deviceContext(options, ports);
     for (const request of options.devices) attachDevice(context, request);
+  }
+
+  /** WRMSR of the time-stamp counter: a TSC deadline is a value of it. */
+  writeTsc(cpu: number, value: bigint): void {
+    this.tscs[cpu]?.write(value);
+    this.irqchip.lapics[cpu]?.timer.retimeTscDeadline();
   }
 
   /** FERR# is latched until the handler writes port 0xF0; a pulse is as good, as INTR of the 8259 is edge-triggered. */
@@ -118,7 +125,7 @@ export class Board {
       ...rtc.portRanges(),
       ...i8042.portRanges(),
       ...systemReset.portRanges(),
-      ...serial.portRanges('com1', COM1_PORT),
+      ...serial.uart.portRanges('com1', COM1_PORT),
       ...acpi.portRanges(ACPI_PM_PORT),
       postCodePort(),
     ];
@@ -160,16 +167,4 @@ export function boardAcpiHardware(cpuCount: number): AcpiHardware {
     hasVga: false,
     devices: PC_ACPI_DEVICES,
   };
-}
-
-function connectSerial(port: ConsolePort, irq: ReturnType<Irqchip['line']>): Serial16550 {
-  let offer = () => {};
-  const serial = new Serial16550({
-    irq,
-    tx: (byte) => port.write(Uint8Array.of(byte)),
-    onReceiveSpace: () => offer(),
-    heedsRts: true,
-  });
-  offer = feedInput(port, (bytes) => serial.receive(bytes));
-  return serial;
 }

@@ -1,6 +1,10 @@
 import type { ConsolePort } from '../backends/console.ts';
 import type { EntropySource, HostClock } from '../backends/host-clock.ts';
 
+import type { DeviceRequest } from '../devices/catalog.ts';
+import { PERSONALITY_CATALOG, type PersonalityName } from '../hypervisor/catalog.ts';
+import { CPU_MODEL_FEATURES, type CpuModelName } from '../x86/cpuid/models.ts';
+
 export const MIB = 1024 * 1024;
 
 /** Guest RAM that a machine can have. The upper bound leaves the last 512 MiB below 4 GiB to device windows. */
@@ -14,12 +18,12 @@ export const MACHINE_TYPES = ['pc'] as const;
 export type MachineType = (typeof MACHINE_TYPES)[number];
 
 /** What the guest sees of its hypervisor. */
-export const PERSONALITIES = ['kvm', 'none'] as const;
-export type PersonalityName = (typeof PERSONALITIES)[number];
+export const PERSONALITIES = Object.keys(PERSONALITY_CATALOG) as readonly PersonalityName[];
+export type { PersonalityName };
 
 /** CPUID models; the 64-bit ones are the x86-64 psABI's micro-architecture levels. */
-export const CPU_MODELS = ['x86-64-v1', 'x86-64-v2', 'max', 'i686'] as const;
-export type CpuModel = (typeof CPU_MODELS)[number];
+export const CPU_MODELS = Object.keys(CPU_MODEL_FEATURES) as readonly CpuModelName[];
+export type CpuModel = CpuModelName;
 
 /** A file in host memory; `name` is for messages only. */
 export interface NamedBytes {
@@ -32,11 +36,7 @@ export interface BootModule extends NamedBytes {
   readonly commandLine: string;
 }
 
-/** A row of the device catalog by name, with its options as the user wrote them. */
-export interface DeviceRequest {
-  readonly name: string;
-  readonly options: Readonly<Record<string, string>>;
-}
+export type { DeviceRequest };
 
 /** What a machine needs of its host. */
 export interface MachineHost {
@@ -59,7 +59,7 @@ export interface MachineConfig {
   /** COM1. */
   readonly serial: ConsolePort;
   readonly devices: readonly DeviceRequest[];
-  /** What a reset by the guest does; absent: the machine starts again. */
+  /** What a reset by the guest does, unless its kernel panicked; absent: the machine starts again. */
   readonly onReset?: 'reboot' | 'exit';
   readonly host: MachineHost;
 }

@@ -7,8 +7,11 @@ export interface GuestClock extends Clock {
   budgetUntil(deadlineNs: number): number;
   /** So many instructions took so much of the host's time. */
   learn(instructions: number, hostNs: number): void;
-  /** Every processor idles until the deadline: how long to wait on the host. 0: the time has come already. */
-  idleUntil(deadlineNs: number): number;
+  /**
+   * Every processor idles until the deadline: how long to wait on the host. 0: the time has come already.
+   * `wakeable` is false where no interrupt would end it.
+   */
+  idleUntil(deadlineNs: number, wakeable: boolean): number;
 }
 
 const MIN_BUDGET = 2000;
@@ -76,9 +79,12 @@ export class CountedClock implements GuestClock {
 
   learn(): void {}
 
-  /** Without a deadline only the host can end the wait. Whole nanoseconds, so that the deadline is never just missed. */
-  idleUntil(deadlineNs: number): number {
-    if (deadlineNs === Number.POSITIVE_INFINITY) return deadlineNs;
+  /**
+   * Only the host can end a wait without deadline, or with interrupts disabled: time stands still.
+   * Whole nanoseconds, so that the deadline is never just missed.
+   */
+  idleUntil(deadlineNs: number, wakeable: boolean): number {
+    if (!wakeable || deadlineNs === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
     this.#skippedNs += Math.ceil(Math.max(0, deadlineNs - this.nowNs()));
     return 0;
   }

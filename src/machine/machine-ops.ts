@@ -80,7 +80,7 @@ export class MachineOps implements VmOps {
   }
 
   writeTsc(cpu: number, value: bigint): void {
-    this.board?.tscs[cpu]?.write(value);
+    this.board?.writeTsc(cpu, value);
   }
 
   cpuid(_cpu: number, leaf: number, subleaf: number): readonly [number, number, number, number] {

@@ -2,7 +2,7 @@ import type { EntropySource } from '../backends/host-clock.ts';
 import { assert } from '../base/errors.ts';
 import type { Vcpu, Vm } from '../engine/engine.ts';
 import { softEngine } from '../engine/soft/soft-vm.ts';
-import { PERSONALITIES } from '../hypervisor/catalog.ts';
+import { PERSONALITY_CATALOG } from '../hypervisor/catalog.ts';
 import type { Personality } from '../hypervisor/personality.ts';
 import { loadGuest } from '../loaders/load.ts';
 import { writeAcpiTables } from '../loaders/tables/acpi/tables.ts';
@@ -14,6 +14,7 @@ import type { ExitReason } from './events.ts';
 import { CountedClock, type GuestClock, RealClock } from './guest-clock.ts';
 import { MachineOps } from './machine-ops.ts';
 import { e820, MEMORY_LAYOUT } from './memory-layout.ts';
+import { PanicWatch } from './panic-watch.ts';
 import { RunLoop } from './run-loop.ts';
 import { seededEntropy } from './seeded-entropy.ts';
 
@@ -54,6 +55,7 @@ class PcMachine implements Machine {
   readonly #wallClockMs: number;
   readonly #has64Bit: boolean;
   #board: Board;
+  #panic = new PanicWatch();
   #resetRequested: 'guest' | 'host' | undefined;
   #resets = 0;
 
@@ -78,7 +80,7 @@ class PcMachine implements Machine {
       hostClock: host.clock,
       console: config.serial,
       timers: () => this.#board.timers,
-      betweenSlices: () => this.#resetIfRequested(),
+      betweenSlices: (halted) => this.#betweenSlices(halted),
     });
     this.#board = this.#powerOn();
   }
@@ -118,7 +120,7 @@ class PcMachine implements Machine {
 
   #createPersonality(): Personality {
     const memory = () => this.#vm.memory;
-    return PERSONALITIES[this.#config.personality]({
+    return PERSONALITY_CATALOG[this.#config.personality]({
       get memory() {
         return memory();
       },
@@ -130,13 +132,19 @@ class PcMachine implements Machine {
 
   /** New chips, a freshly loaded kernel, the processor at its entry. */
   #powerOn(): Board {
-    const {
-      config: { cpuCount, serial, devices },
-      memory,
-    } = { config: this.#config, memory: this.#vm.memory };
+    const { cpuCount, serial, devices } = this.#config;
     this.#vcpu.setInterruptRequest(false);
+    this.#panic = new PanicWatch();
     const board = new Board(
-      { clock: this.#clock, memory, cpuCount, console: serial, devices, wallClockMs: this.#wallClockMs },
+      {
+        clock: this.#clock,
+        memory: this.#vm.memory,
+        cpuCount,
+        console: serial,
+        onOutput: (bytes) => this.#panic.output(bytes),
+        devices,
+        wallClockMs: this.#wallClockMs,
+      },
       this.#boardPorts(),
     );
     board.timers.onArm = (deadlineNs) => this.#loop.deadlineArmed(deadlineNs);
@@ -178,6 +186,7 @@ class PcMachine implements Machine {
         this.#vcpu.injectNmi();
         this.#loop.wake();
       },
+      // Deviation: INIT starts at the reset vector, where no firmware is; the machine starts again instead.
       init: () => this.#requestReset('guest'),
       windowsChanged: () => {
         this.#ops.collectWindows();
@@ -192,18 +201,34 @@ class PcMachine implements Machine {
   }
 
   #requestReset(by: 'guest' | 'host'): void {
-    if (by === 'guest' && this.#config.onReset === 'exit') {
-      this.#loop.end({ kind: 'reset' });
-      return;
-    }
     this.#resetRequested ??= by;
     this.#vcpu.requestExit();
     this.#loop.wake();
   }
 
-  #resetIfRequested(): void {
-    if (this.#resetRequested === undefined) return;
+  /** A kernel that panics resets the machine when it was told to (`panic=`); to start it again would be in vain. */
+  #betweenSlices(halted: boolean): void {
+    this.#board.serial.flush();
+    if (this.#panic.isArmed && this.#panic.isDead({ nowNs: this.#clock.nowNs(), halted, cpl: this.#cpl() })) {
+      this.#loop.end(this.#panicReason());
+    }
+    const by = this.#resetRequested;
     this.#resetRequested = undefined;
+    if (by === 'guest' && this.#panic.message !== undefined) this.#loop.end(this.#panicReason());
+    else if (by === 'guest' && this.#config.onReset === 'exit') this.#loop.end({ kind: 'reset' });
+    else if (by !== undefined) this.#restart();
+  }
+
+  #cpl(): number {
+    return this.#vcpu.registers().cpl;
+  }
+
+  #panicReason(): ExitReason {
+    const { message } = this.#panic;
+    return { kind: 'panic', ...(message === undefined ? {} : { message }) };
+  }
+
+  #restart(): void {
     this.#resets++;
     this.#board = this.#powerOn();
   }

@@ -3,6 +3,7 @@ import type { HostClock } from '../backends/host-clock.ts';
 import { unreachable, VmmError } from '../base/errors.ts';
 import type { TimerQueue } from '../base/timers.ts';
 import type { Vcpu } from '../engine/engine.ts';
+import { RFLAGS } from '../x86/state.ts';
 import type { ExitReason } from './events.ts';
 import type { GuestClock } from './guest-clock.ts';
 
@@ -18,8 +19,8 @@ export interface RunLoopOptions {
   readonly console: ConsolePort;
   /** The board's, which a reset replaces. */
   timers(): TimerQueue;
-  /** Done between two slices: what the guest asked for that cannot happen in the middle of an instruction. */
-  betweenSlices(): void;
+  /** Done between two slices: what cannot happen in the middle of an instruction. */
+  betweenSlices(halted: boolean): void;
 }
 
 /** Lets the processor run in slices, each up to the next deadline, and the host have its turns. */
@@ -58,15 +59,15 @@ export class RunLoop {
   async run(): Promise<ExitReason> {
     const { clock, hostClock, console } = this.#options;
     this.#turnEndNs = hostClock.nowNs() + TURN_NS;
-    for (;;) {
-      this.#options.betweenSlices();
+    for (let halted = false; ; ) {
+      this.#options.betweenSlices(halted);
       const timers = this.#options.timers();
       timers.runDue();
       if (this.#reason !== undefined) return this.#reason;
-      const halted = this.#slice(timers);
-      if (this.#reason !== undefined) return this.#reason;
+      halted = this.#slice(timers);
+      if (this.#reason !== undefined) continue;
       if (console.isOverfull) await this.#wait(LONGEST_WAIT_NS, console.drained());
-      const waitNs = halted ? clock.idleUntil(timers.nextDeadlineNs()) : 0;
+      const waitNs = halted ? clock.idleUntil(timers.nextDeadlineNs(), this.#isWakeable()) : 0;
       if (waitNs > 0) await this.#wait(waitNs);
       else if (hostClock.nowNs() >= this.#turnEndNs) await this.#giveTurn();
     }
@@ -99,6 +100,10 @@ export class RunLoop {
       default:
         return unreachable(exit);
     }
+  }
+
+  #isWakeable(): boolean {
+    return (this.#options.vcpu.registers().rflags & RFLAGS.IF) !== 0;
   }
 
   #giveTurn(): Promise<void> {

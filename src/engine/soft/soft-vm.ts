@@ -12,6 +12,8 @@ const WASM_PAGE_BYTES = 65_536;
 /** Linear memory of one vCPU, in whole WebAssembly pages so that RAM behind it is page-aligned. */
 const VCPU_AREA_BYTES = Math.ceil(VCPU_BYTES / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
 
+const A20_BIT = 1 << 20;
+
 const EXITS: Readonly<Record<VcpuStop, VmExit>> = {
   budget: { kind: 'interrupted' },
   halt: { kind: 'halt' },
@@ -65,8 +67,10 @@ class SoftVm implements Vm {
   }
 
   setA20(open: boolean): void {
+    const mask = open ? -1 : ~A20_BIT;
     for (const { soft } of this.vcpus) {
-      soft.processor.walker.a20Mask = open ? -1 : ~(1 << 20);
+      if (soft.processor.walker.a20Mask === mask) continue;
+      soft.processor.walker.a20Mask = mask;
       soft.processor.flushTlb('all');
     }
   }
@@ -113,6 +117,7 @@ class SoftVmVcpu implements Vcpu {
       gprs: gprs as Record<GprName, bigint>,
       rip: cpu.u64(STATE.rip),
       rflags: cpu.rflags(),
+      cpl: cpu.u32(STATE.cpl),
       cr0: cpu.u64(STATE.cr0),
       cr2: cpu.u64(STATE.cr2),
       cr3: cpu.u64(STATE.cr3),

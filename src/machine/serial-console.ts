@@ -1,0 +1,38 @@
+import { type ConsolePort, feedInput } from '../backends/console.ts';
+import type { IrqLine } from '../bus/irq-line.ts';
+import { Serial16550 } from '../devices/legacy/serial-16550.ts';
+
+const BUFFER_BYTES = 1024;
+
+/** Output of the guest as it passes by. */
+export type OutputObserver = (bytes: Uint8Array) => void;
+
+/** A UART on a console of the host. Its output is passed on between slices of guest code, not byte by byte. */
+export class SerialConsole {
+  readonly uart: Serial16550;
+  readonly #port: ConsolePort;
+  readonly #observe: OutputObserver;
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  #lengthBytes = 0;
+
+  constructor(port: ConsolePort, irq: IrqLine, observe: OutputObserver = () => {}) {
+    this.#port = port;
+    this.#observe = observe;
+    let offer = (): void => {};
+    this.uart = new Serial16550({ irq, tx: (byte) => this.#transmit(byte), onReceiveSpace: () => offer() });
+    offer = feedInput(port, (bytes) => this.uart.receive(bytes));
+  }
+
+  flush(): void {
+    if (this.#lengthBytes === 0) return;
+    const bytes = this.#buffer.subarray(0, this.#lengthBytes);
+    this.#lengthBytes = 0;
+    this.#observe(bytes);
+    this.#port.write(bytes);
+  }
+
+  #transmit(byte: number): void {
+    this.#buffer[this.#lengthBytes++] = byte;
+    if (this.#lengthBytes === BUFFER_BYTES) this.flush();
+  }
+}
