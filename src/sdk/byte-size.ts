@@ -4,7 +4,7 @@ const UNIT_SHIFT: Readonly<Record<string, number>> = { '': 0, k: 10, m: 20, g: 3
 
 /** Bytes from `512M`, `1G`, `64MiB`, `1073741824`. Units are binary, case does not matter; null when it is not a size. */
 export function parseByteSize(text: string): number | null {
-  const match = /^(\d{1,15})(?:([kmg])(?:i?b)?)?$/i.exec(text.trim());
+  const match = /^(\d{1,16})(?:([kmg])(?:i?b)?)?$/i.exec(text.trim());
   if (match === null) return null;
   const sizeBytes = Number(match[1]) * 2 ** (UNIT_SHIFT[(match[2] ?? '').toLowerCase()] as number);
   return Number.isSafeInteger(sizeBytes) ? sizeBytes : null;
