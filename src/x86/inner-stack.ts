@@ -14,8 +14,7 @@ import {
   typeOf,
 } from './descriptors.ts';
 import { ACCESS, type Processor } from './processor.ts';
-import { stackPointer } from './stack.ts';
-import { ATTR, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from './state.ts';
+import { ATTR, GPR, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from './state.ts';
 
 /** Stacks that the CPU switches to or pushes frames on, outside long mode. */
 
@@ -31,6 +30,7 @@ export interface Stack {
   readonly pointer: number;
 }
 
+const RSP = (STATE.gpr + GPR.RSP * 8) >> 2;
 const TSS_BASE = STATE.segments + SEG.TR * SEGMENT_BYTES + SEGMENT.base;
 
 export function currentStack(cpu: Processor): Stack {
@@ -41,7 +41,7 @@ export function currentStack(cpu: Processor): Stack {
     attributes: attributesOf(words, SEG.SS),
     limit: limitOf(words, SEG.SS),
     base: baseLowOf(words, SEG.SS),
-    pointer: Number(stackPointer(cpu) & 0xffff_ffffn),
+    pointer: (words[RSP] as number) >>> 0,
   };
 }
 
@@ -54,6 +54,12 @@ export function readInnerStack(cpu: Processor, cpl: number, ext: 0 | 1): Stack {
   const offset = wide ? 4 + cpl * 8 : 2 + cpl * 4;
   if (offset + bytes + 1 > limitOf(words, SEG.TR)) {
     cpu.raise(VECTOR.TS, (selectorOf(words, SEG.TR) & 0xfffc) | ext);
+  }
+  if (wide) {
+    // ESP and SS are neighbours. Outside long mode addresses have 32 bits.
+    cpu.loadSupervisor64(((words[TSS_BASE >> 2] as number) + offset) | 0, 0);
+    const pointer = cpu.low >>> 0;
+    return { ...readStackSegment(cpu, cpu.high & 0xffff, { cpl, vector: VECTOR.TS, ext }), pointer };
   }
   const linear = cpu.u64(TSS_BASE) + BigInt(offset);
   const pointer = Number(cpu.readLinear(linear, bytes, true));
@@ -109,7 +115,7 @@ export function pushFrame(
   const bottom = ((stack.pointer - total) & mask) >>> 0;
   if (bytes === 4 && (stack.pointer & mask) >>> 0 >= total) {
     if (!fits(stack, bottom, total)) cpu.raise(VECTOR.SS, errorCode);
-    for (const [i, value] of values.entries()) scratch[values.length - 1 - i] = value;
+    for (let i = 0; i < values.length; i++) scratch[values.length - 1 - i] = values[i] as number;
     cpu.storeLinearWords((stack.base + bottom) | 0, 0, scratch, values.length, supervisor);
     return bottom;
   }

@@ -30,12 +30,17 @@ const SYSTEM_FLAGS = STATE.rflagsSystem >> 2;
 const frame = new Int32Array(12);
 const frameWithoutError = frame.subarray(2);
 
+/** What readGate and readHandlerSegment found. */
+const gate = { selector: 0, offsetLow: 0, offsetHigh: 0, ist: 0, interrupt: false };
+const handler = { selector: 0, attributes: 0, codeLow: 0, codeHigh: 0, newCpl: 0 };
+
 /** SDM Vol. 3A §7.14 "Exception and Interrupt Handling in 64-bit Mode". A hot path; its bench is interrupt delivery. */
 export function deliverInLongMode(cpu: Processor, event: InterruptEvent): void {
   const words = cpu.words;
   const ext = extOf(event);
-  const gate = readGate(cpu, event);
-  const { selector, attributes, codeLow, codeHigh, newCpl } = readHandlerSegment(cpu, gate.selector, ext);
+  readGate(cpu, event);
+  readHandlerSegment(cpu, gate.selector, ext);
+  const { selector, attributes, codeLow, codeHigh, newCpl } = handler;
   if (!isCanonicalHigh(gate.offsetHigh)) cpu.raise(VECTOR.GP, ext);
 
   const oldCpl = cplOf(words);
@@ -84,20 +89,11 @@ export function deliverInLongMode(cpu: Processor, event: InterruptEvent): void {
   cpu.updateMode();
 }
 
-interface LongGate {
-  readonly selector: number;
-  readonly offsetLow: number;
-  readonly offsetHigh: number;
-  readonly ist: number;
-  /** Interrupt gate, as opposed to a trap gate. */
-  readonly interrupt: boolean;
-}
-
 /**
  * A 16-byte gate: low [31:16] selector [15:0] offset 15:0; high [31:16] offset 31:16 [15] P [14:13] DPL [11:8] type
  * [2:0] IST; then offset 63:32.
  */
-function readGate(cpu: Processor, event: InterruptEvent): LongGate {
+function readGate(cpu: Processor, event: InterruptEvent): void {
   const words = cpu.words;
   if (event.vector * 16 + 15 > (words[STATE.idtrLimit >> 2] as number) >>> 0) {
     cpu.raise(VECTOR.GP, idtErrorCode(event));
@@ -117,16 +113,14 @@ function readGate(cpu: Processor, event: InterruptEvent): LongGate {
     (base + 8) | 0,
     base + 8 > 0xffff_ffff && base <= 0xffff_ffff ? (linearHigh + 1) | 0 : linearHigh,
   );
-  return {
-    selector: low >>> 16,
-    offsetLow: (low & 0xffff) | (high & ~0xffff),
-    offsetHigh: cpu.low,
-    ist: high & 7,
-    interrupt: type === SYSTEM_TYPE.INTERRUPT_GATE32,
-  };
+  gate.selector = low >>> 16;
+  gate.offsetLow = (low & 0xffff) | (high & ~0xffff);
+  gate.offsetHigh = cpu.low;
+  gate.ist = high & 7;
+  gate.interrupt = type === SYSTEM_TYPE.INTERRUPT_GATE32;
 }
 
-function readHandlerSegment(cpu: Processor, selector: number, ext: 0 | 1) {
+function readHandlerSegment(cpu: Processor, selector: number, ext: 0 | 1): void {
   const errorCode = (selector & 0xfffc) | ext;
   if (isNull(selector)) cpu.raise(VECTOR.GP, ext);
   if (!isInTable(cpu, selector, 8)) cpu.raise(VECTOR.GP, errorCode);
@@ -139,7 +133,11 @@ function readHandlerSegment(cpu: Processor, selector: number, ext: 0 | 1) {
   if (!isCode(attributes) || dpl > cpl) cpu.raise(VECTOR.GP, errorCode);
   if ((attributes & ATTR.P) === 0) cpu.raise(VECTOR.NP, errorCode);
   if ((attributes & (ATTR.L | ATTR.DB)) !== ATTR.L) cpu.raise(VECTOR.GP, errorCode);
-  return { selector, attributes, codeLow, codeHigh, newCpl: isConformingCode(attributes) ? cpl : dpl };
+  handler.selector = selector;
+  handler.attributes = attributes;
+  handler.codeLow = codeLow;
+  handler.codeHigh = codeHigh;
+  handler.newCpl = isConformingCode(attributes) ? cpl : dpl;
 }
 
 /** RSPn or ISTn of the 64-bit TSS into cpu.low/high (SDM Vol. 3A Figure 9-11). */

@@ -63,6 +63,12 @@ export interface Processor {
   /** The linear address of `bytes` in a segment, with limit, type and canonical checks but not the paging ones. */
   linearAddress(segment: number, offset: bigint, bytes: number, access: Access): bigint;
 
+  /**
+   * linearAddress without bigints: the result is in `low` and `high`. Raises #AC, too, where an access of `bytes` does
+   * (SDM Vol. 3A §6.15 "Alignment Check Exception (#AC)").
+   */
+  formLinear(segment: number, offsetLow: number, offsetHigh: number, bytes: number, access: Access): void;
+
   /** Base of a segment register as the current mode uses it: 0 for all but FS and GS in 64-bit mode. */
   segmentBase(segment: number): bigint;
   /** A guest-physical access without translation: PDPTE registers. */

@@ -4,6 +4,7 @@ import { ATTR, GPR, SEG, SEGMENT, SEGMENT_BYTES, STATE } from './state.ts';
 
 /** The stack as procedures use it: width of the pointer by mode, reads before the pointer moves. */
 
+const RSP = (STATE.gpr + GPR.RSP * 8) >> 2;
 const SS_ATTRIBUTES = (STATE.segments + SEG.SS * SEGMENT_BYTES + SEGMENT.attributes) >> 2;
 
 /** Bits of the stack pointer: 64 in 64-bit mode, else by SS.B. */
@@ -21,7 +22,14 @@ export function setStackPointer(cpu: Processor, value: bigint): void {
 
 /** Adds to the stack pointer. */
 export function stackStep(cpu: Processor, bytes: number): void {
-  setStackPointer(cpu, stackPointer(cpu) + BigInt(bytes));
+  const { words } = cpu;
+  const sum = ((words[RSP] as number) >>> 0) + bytes;
+  const width = stackWidth(words);
+  if (width === 16) words[RSP] = ((words[RSP] as number) & ~0xffff) | (sum & 0xffff);
+  else {
+    words[RSP] = sum;
+    words[RSP + 1] = width === 32 ? 0 : (words[RSP + 1] as number) + (sum > 0xffff_ffff ? 1 : 0);
+  }
 }
 
 /** Reads `bytes` that lie `depth` bytes above the top of the stack. */
@@ -38,29 +46,59 @@ export function pushStack(cpu: Processor, bytes: number, value: bigint): void {
   setStackPointer(cpu, pointer);
 }
 
+const word = new Int32Array(2);
+
+/**
+ * As pushStack of a zero-extended 32-bit value, without bigints where the stack is as wide as the operand: a hot path
+ * (PUSHF).
+ */
+export function pushWord(cpu: Processor, bits: 16 | 32 | 64, value: number): void {
+  const { words } = cpu;
+  const width = stackWidth(words);
+  if (bits === 16 || width !== bits) {
+    pushStack(cpu, bits >> 3, BigInt.asUintN(bits, BigInt(value >>> 0)));
+    return;
+  }
+  const bytes = bits >> 3;
+  const top = (words[RSP] as number) >>> 0;
+  const low = (top - bytes) | 0;
+  const high = width === 64 && top < bytes ? ((words[RSP + 1] as number) - 1) | 0 : (words[RSP + 1] as number);
+  cpu.formLinear(SEG.SS, low, high, bytes, ACCESS.WRITE);
+  word[0] = value;
+  word[1] = 0;
+  cpu.storeLinearWords(cpu.low, cpu.high, word, bytes >> 2, false);
+  words[RSP] = low;
+  words[RSP + 1] = width === 64 ? high : 0;
+}
+
+/** The low 32 bits of what peekStack reads. */
+export function peekWord(cpu: Processor, bits: 16 | 32 | 64): number {
+  const { words } = cpu;
+  if (bits === 16 || stackWidth(words) !== bits) return Number(peekStack(cpu, bits >> 3) & 0xffff_ffffn) | 0;
+  cpu.formLinear(SEG.SS, words[RSP] as number, words[RSP + 1] as number, bits >> 3, ACCESS.READ);
+  cpu.loadLinearWords(cpu.low, cpu.high, word, bits >> 5, false);
+  return word[0] as number;
+}
+
 /** u32[2] each: what readStackSlots found, zero-extended to 64 bits. */
 export const slots = new Int32Array(20);
 const raw = new Int32Array(10);
 
 /** Reads `count` operands of `bits` from the top of the stack, without moving its pointer. */
 export function readStackSlots(cpu: Processor, bits: 16 | 32 | 64, count: number): void {
-  const words = cpu.words;
+  const { words } = cpu;
   const bytes = (bits >> 3) * count;
-  if (bits === 64 && in64BitMode(words)) {
-    const rsp = (STATE.gpr + GPR.RSP * 8) >> 2;
-    // An address outside the canonical range is #SS(0) here, not the #GP(0) of a plain linear access.
-    cpu.linearAddress(SEG.SS, cpu.readGpr(GPR.RSP, 64), bytes, ACCESS.READ);
-    cpu.loadLinearWords(words[rsp] as number, words[rsp + 1] as number, slots, count * 2, false);
-    return;
-  }
+  const width = stackWidth(words);
+  const low = words[RSP] as number;
   if (bits === 64) {
-    const linear = cpu.linearAddress(SEG.SS, stackPointer(cpu), bytes, ACCESS.READ);
-    cpu.loadLinearWords(Number(linear & 0xffff_ffffn) | 0, 0, slots, count * 2, false);
+    cpu.formLinear(SEG.SS, width === 16 ? low & 0xffff : low, words[RSP + 1] as number, bytes, ACCESS.READ);
+    cpu.loadLinearWords(cpu.low, cpu.high, slots, count * 2, false);
     return;
   }
-  for (let i = 0; i < count; i++) {
-    raw[i] = Number(peekStack(cpu, bits >> 3, (i * bits) >> 3));
-  }
+  if (bits === 32 && width === 32 && low >>> 0 <= 0x1_0000_0000 - bytes) {
+    cpu.formLinear(SEG.SS, low, 0, bytes, ACCESS.READ);
+    cpu.loadLinearWords(cpu.low, cpu.high, raw, count, false);
+  } else for (let i = 0; i < count; i++) raw[i] = Number(peekStack(cpu, bits >> 3, (i * bits) >> 3));
   for (let i = 0; i < count; i++) {
     slots[i * 2] = raw[i] as number;
     slots[i * 2 + 1] = 0;

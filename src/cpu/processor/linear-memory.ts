@@ -1,6 +1,7 @@
 import { in64BitMode } from '../../x86/mode.ts';
 import { ACCESS, type Access } from '../../x86/processor.ts';
 import type { PageWalker, Privilege } from '../mmu/page-walk.ts';
+import { TranslationCache } from '../mmu/translation-cache.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
 
 const PAGE_BYTES = 4096;
@@ -11,6 +12,7 @@ const PAGE_BYTES = 4096;
  */
 export class LinearMemory {
   readonly walker: PageWalker;
+  readonly translations: TranslationCache;
   readonly #physical: PhysicalMemory;
   readonly #words: Int32Array;
   readonly #pageFault: (linearLow: number, linearHigh: number, errorCode: number) => never;
@@ -27,24 +29,31 @@ export class LinearMemory {
   ) {
     this.#words = words;
     this.walker = walker;
+    this.translations = new TranslationCache(words);
     this.#physical = physical;
     this.#pageFault = pageFault;
   }
 
   /** Checks the whole access and remembers where it goes. Raises #PF; the caller has checked that it is canonical. */
   map(linearLow: number, linearHigh: number, bytes: number, access: Access, privilege: Privilege): void {
-    const walker = this.walker;
-    if (!walker.walk(linearLow, linearHigh, access, privilege)) {
-      this.#pageFault(linearLow, linearHigh, walker.errorCode);
-    }
-    this.#gpa = walker.gpa;
+    this.#gpa = this.#translate(linearLow, linearHigh, access, privilege);
     this.#headBytes = PAGE_BYTES - (linearLow & (PAGE_BYTES - 1));
     if (bytes <= this.#headBytes) return;
     const nextLow = ((linearLow | (PAGE_BYTES - 1)) + 1) | 0;
     // Outside 64-bit mode linear addresses wrap at 4 GiB.
     const nextHigh = nextLow === 0 && in64BitMode(this.#words) ? (linearHigh + 1) | 0 : linearHigh;
-    if (!walker.walk(nextLow, nextHigh, access, privilege)) this.#pageFault(nextLow, nextHigh, walker.errorCode);
-    this.#tailGpa = walker.gpa;
+    this.#tailGpa = this.#translate(nextLow, nextHigh, access, privilege);
+  }
+
+  #translate(linearLow: number, linearHigh: number, access: Access, privilege: Privilege): number {
+    const cached = this.translations.find(linearLow, linearHigh, access, privilege);
+    if (cached >= 0) return cached;
+    const { walker } = this;
+    if (!walker.walk(linearLow, linearHigh, access, privilege)) {
+      this.#pageFault(linearLow, linearHigh, walker.errorCode);
+    }
+    this.translations.add(linearLow, linearHigh, access, privilege, walker.gpa);
+    return walker.gpa;
   }
 
   /** gpa of byte `offset` of the mapped access. */
@@ -64,6 +73,17 @@ export class LinearMemory {
     else if (offset >= this.#headBytes) {
       this.#physical.write32(this.#tailGpa + (offset - this.#headBytes), value);
     } else this.setShort(offset, 4, value);
+  }
+
+  /** The first `count` 32-bit words of the mapped access. */
+  getWords(words: Int32Array, count: number): void {
+    if (count * 4 <= this.#headBytes && this.#physical.readWords(this.#gpa, words, count)) return;
+    for (let i = 0; i < count; i++) words[i] = this.get32(i * 4);
+  }
+
+  setWords(words: Int32Array, count: number): void {
+    if (count * 4 <= this.#headBytes && this.#physical.writeWords(this.#gpa, words, count)) return;
+    for (let i = 0; i < count; i++) this.set32(i * 4, words[i] as number);
   }
 
   /** 1-4 bytes, unsigned. */

@@ -34,6 +34,20 @@ export class PhysicalMemory {
     } else this.#writeDevice(gpa, 4, value >>> 0);
   }
 
+  /** Whole words of RAM; false, with nothing done, if they are not. */
+  readWords(gpa: number, words: Int32Array, count: number): boolean {
+    if (!this.isRam(gpa, count * 4)) return false;
+    for (let i = 0; i < count; i++) words[i] = this.#view.getInt32(gpa + i * 4, true);
+    return true;
+  }
+
+  writeWords(gpa: number, words: Int32Array, count: number): boolean {
+    if (!this.isRam(gpa, count * 4)) return false;
+    for (let i = 0; i < count; i++) this.#view.setInt32(gpa + i * 4, words[i] as number, true);
+    this.#written(gpa, count * 4);
+    return true;
+  }
+
   read8(gpa: number): number {
     return this.isRam(gpa, 1) ? (this.#bytes[gpa] as number) : this.#mmio.read(gpa, 1) & 0xff;
   }

@@ -4,7 +4,7 @@ import type { Processor } from '../processor.ts';
 import { readRflags, writeRflags } from '../rflags.ts';
 import { inRealMode, inVm86 } from '../segmentation.ts';
 import { procedure } from '../semantics.ts';
-import { peekStack, pushStack, stackStep } from '../stack.ts';
+import { peekWord, pushWord, stackStep } from '../stack.ts';
 import { CR4, RFLAGS, STATE, STATUS_FLAGS, VECTOR } from '../state.ts';
 
 /** CLI, STI, STAC, CLAC, PUSHF, POPF with the rules of protected mode, virtual-8086 mode and their extensions. */
@@ -71,7 +71,7 @@ export const PUSHF = procedure(
       if (instruction.operandSize !== 16 || ((words[CR4_WORD] as number) & CR4.VME) === 0) cpu.raise(VECTOR.GP, 0);
       flags = (flags & ~RFLAGS.IF) | RFLAGS.IOPL | ((flags & RFLAGS.VIF) !== 0 ? RFLAGS.IF : 0);
     }
-    pushStack(cpu, instruction.operandSize >> 3, BigInt.asUintN(instruction.operandSize, BigInt(flags)));
+    pushWord(cpu, instruction.operandSize, flags);
   },
   { endsBlock: false },
 );
@@ -90,7 +90,7 @@ export const POPF = procedure('POPF', (cpu, instruction) => {
   const virtual = vm86 && level < 3;
   if (virtual && (size !== 16 || ((words[CR4_WORD] as number) & CR4.VME) === 0)) cpu.raise(VECTOR.GP, 0);
 
-  let popped = Number(peekStack(cpu, size >> 3) & 0xffff_ffffn) | 0;
+  let popped = peekWord(cpu, size);
   let mask = size === 16 ? ALWAYS : ALWAYS | WIDE;
   if (virtual) {
     const pending = (old & RFLAGS.VIP) !== 0 && (popped & RFLAGS.IF) !== 0;

@@ -7,13 +7,19 @@ import { GPR, RFLAGS, SEG, STATE } from '../state.ts';
 /** IN, OUT, INS, OUTS (SDM Vol. 2). */
 
 type PortBytes = 1 | 2 | 4;
+const MASKS = { 1: 0xff, 2: 0xffff, 4: -1 } as const;
 
 /** 64-bit operand size is 32-bit here. */
 const bytesOf = (instruction: Instruction, wide: boolean): PortBytes =>
   !wide ? 1 : instruction.operandSize === 16 ? 2 : 4;
 
+const RAX = (STATE.gpr + GPR.RAX * 8) >> 2;
+const RDX = (STATE.gpr + GPR.RDX * 8) >> 2;
+
+/** DX or an immediate byte. */
 function portOf(cpu: Processor, instruction: Instruction, n: number): number {
-  return Number(cpu.readOperand(instruction, n) & 0xffffn);
+  const operand = instruction.operands[n];
+  return operand?.kind === 'immediate' ? Number(operand.value) & 0xff : (cpu.words[RDX] as number) & 0xffff;
 }
 
 const input = (wide: boolean) =>
@@ -21,8 +27,11 @@ const input = (wide: boolean) =>
     const bytes = bytesOf(instruction, wide);
     const port = portOf(cpu, instruction, 1);
     checkIoPermission(cpu, port, bytes);
-    const value = BigInt(cpu.platform.portRead(port, bytes) >>> 0);
-    cpu.writeGpr(GPR.RAX, bytes === 1 ? 8 : bytes === 2 ? 16 : 32, value);
+    const value = cpu.platform.portRead(port, bytes);
+    const { words } = cpu;
+    const mask = MASKS[bytes];
+    words[RAX] = ((words[RAX] as number) & ~mask) | (value & mask);
+    if (bytes === 4) words[RAX + 1] = 0;
   });
 export const INB = input(false);
 export const IN = input(true);
@@ -32,8 +41,7 @@ const output = (wide: boolean) =>
     const bytes = bytesOf(instruction, wide);
     const port = portOf(cpu, instruction, 0);
     checkIoPermission(cpu, port, bytes);
-    const mask = bytes === 4 ? 0xffff_ffffn : bytes === 2 ? 0xffffn : 0xffn;
-    cpu.platform.portWrite(port, bytes, Number(cpu.readGpr(GPR.RAX, 64) & mask));
+    cpu.platform.portWrite(port, bytes, ((cpu.words[RAX] as number) & MASKS[bytes]) >>> 0);
   });
 export const OUTB = output(false);
 export const OUT = output(true);
@@ -73,7 +81,7 @@ function step(cpu: Processor, instruction: Instruction, index: number, bytes: nu
 const inputString = (wide: boolean) =>
   procedure('INS', (cpu, instruction) => {
     const bytes = bytesOf(instruction, wide);
-    const port = Number(cpu.readGpr(GPR.RDX, 16));
+    const port = (cpu.words[RDX] as number) & 0xffff;
     checkIoPermission(cpu, port, bytes);
     repeat(cpu, instruction, () => {
       const offset = cpu.readGpr(GPR.RDI, instruction.addressSize);
@@ -88,7 +96,7 @@ export const INS = inputString(true);
 const outputString = (wide: boolean) =>
   procedure('OUTS', (cpu, instruction) => {
     const bytes = bytesOf(instruction, wide);
-    const port = Number(cpu.readGpr(GPR.RDX, 16));
+    const port = (cpu.words[RDX] as number) & 0xffff;
     checkIoPermission(cpu, port, bytes);
     repeat(cpu, instruction, () => {
       const offset = cpu.readGpr(GPR.RSI, instruction.addressSize);

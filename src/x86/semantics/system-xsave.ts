@@ -1,5 +1,4 @@
 import type { Instruction } from '../instruction.ts';
-import { isCanonicalHigh } from '../linear.ts';
 import { in64BitMode } from '../mode.ts';
 import { ACCESS, type Processor } from '../processor.ts';
 import { procedure } from '../semantics.ts';
@@ -59,12 +58,17 @@ function load(place: Area, offset: number, bytes: number): void {
 /** Checks that all forms share: #UD, #NM, then alignment. */
 function openArea(cpu: Processor, instruction: Instruction, bytes: number, write: boolean): Area {
   const offset = cpu.effectiveAddress(instruction);
-  const linear = cpu.linearAddress(instruction.segment, offset, bytes, write ? ACCESS.WRITE : ACCESS.READ);
-  if ((linear & 63n) !== 0n) cpu.raise(VECTOR.GP, 0);
-  const low = Number(linear & 0xffff_ffffn) | 0;
-  const high = Number(linear >> 32n) | 0;
-  if (!isCanonicalHigh(high)) cpu.raise(VECTOR.GP, 0);
-  cpu.probeLinear(linear, bytes, write ? ACCESS.WRITE : ACCESS.READ, false);
+  const access = write ? ACCESS.WRITE : ACCESS.READ;
+  cpu.formLinear(
+    instruction.segment,
+    Number(BigInt.asIntN(32, offset)),
+    Number(BigInt.asIntN(32, offset >> 32n)),
+    bytes,
+    access,
+  );
+  const { low, high } = cpu;
+  if ((low & 63) !== 0) cpu.raise(VECTOR.GP, 0);
+  cpu.probeLinear((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0), bytes, access, false);
   return { cpu, low, high };
 }
 
@@ -233,6 +237,7 @@ const X87_INITIAL_IMAGE = 0x37fn;
 
 function restoreX87(cpu: Processor, present: boolean, wide: boolean): void {
   if (!present) {
+    if ((componentsInUse(cpu.words) & XSTATE.X87) === 0) return;
     unpackX87(cpu, X87_INITIAL_IMAGE, true);
     return;
   }
