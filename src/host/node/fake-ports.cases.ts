@@ -60,7 +60,7 @@ export class CollectingStream extends Writable {
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
     if (this.isBroken) return done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
-    this.text += chunk.toString('latin1');
+    this.text += chunk.toString('utf8');
     done();
   }
 }
