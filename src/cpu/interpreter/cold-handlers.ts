@@ -45,8 +45,8 @@ export class ColdHandlers {
   constructor(options: ColdOptions, slotOf: (record: number) => number) {
     this.#options = options;
     const compileAndRun = (record: number): number => this.handler(slotOf(record))(record);
-    const host = options.imports['host'] as Record<string, WebAssembly.ImportValue>;
-    [this.#stub, this.#procedure] = this.#wrap(compileAndRun, host['procedure'] as ColdHandler);
+    const host = options.imports.host as Record<string, WebAssembly.ImportValue>;
+    [this.#stub, this.#procedure] = this.#wrap(compileAndRun, host.procedure as ColdHandler);
   }
 
   /** JavaScript functions as WebAssembly ones, which a table demands. */
@@ -59,10 +59,10 @@ export class ColdHandlers {
       code.call(index);
       module.addFunction(HANDLER, code, `f${index}`);
     }
-    const memory = (this.#options.imports['host'] as { memory: WebAssembly.Memory }).memory;
+    const memory = (this.#options.imports.host as { memory: WebAssembly.Memory }).memory;
     const host = Object.fromEntries([['memory', memory], ...functions.map((f, i) => [`f${i}`, f])]);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish()), { host });
-    return [exports['f0'] as ColdHandler, exports['f1'] as ColdHandler];
+    return [exports.f0 as ColdHandler, exports.f1 as ColdHandler];
   }
 
   #newSlot(handler: ColdHandler): number {

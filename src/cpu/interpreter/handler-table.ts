@@ -10,9 +10,9 @@ import { RECORD } from '../ir/record.ts';
 import { isBulkString, recordForm } from '../ir/record-form.ts';
 import type { ColdHandlers } from './cold-handlers.ts';
 import { buildForm, FormKeys, variantOf } from './form-registry.ts';
+import { firstCold, goOnHandler, stopHandler } from './handler-numbers.ts';
 import type { HotForm, HotForms } from './hot-forms.ts';
 import type { RecordWriter } from './record-writer.ts';
-import { firstCold, goOnHandler, stopHandler } from './run-function.ts';
 import type { StringRun } from './string-runs.ts';
 
 /** An instruction, or why there is none. */

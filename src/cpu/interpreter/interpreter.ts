@@ -12,12 +12,14 @@ import { AccessPath } from './access-path.ts';
 import { CodeCache } from './code-cache.ts';
 import { CodeLookup } from './code-lookup.ts';
 import { type ColdHandler, ColdHandlers } from './cold-handlers.ts';
+import { RETRY } from './exits.ts';
 import { FloatRuntime } from './float-runtime.ts';
+import { enterHandler } from './handler-numbers.ts';
 import { HandlerTable } from './handler-table.ts';
 import { type HotForms, hotForms } from './hot-forms.ts';
 import { RECORDS } from './layout.ts';
 import { RecordWriter } from './record-writer.ts';
-import { buildRunModule, enterHandler, RETRY } from './run-function.ts';
+import { buildRunModule } from './run-function.ts';
 import { SoftTlb } from './soft-tlb.ts';
 import { StringRuns } from './string-runs.ts';
 
@@ -158,7 +160,7 @@ export class Interpreter {
     });
     this.runBytes += runBytes;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports);
-    const made = { run: exports['run'] as Run, table: exports['cold'] as WebAssembly.Table };
+    const made = { run: exports.run as Run, table: exports.cold as WebAssembly.Table };
     this.#runs[codeSize] = made;
     this.cold.installAll((slot: number, handler: ColdHandler) => made.table.set(slot, handler));
     return made;

@@ -3,49 +3,19 @@ import { ModuleBuilder } from '../../wasm/module.ts';
 import { STATE } from '../../x86/state.ts';
 import { RECORD, STATUS } from '../ir/record.ts';
 import { recordForm } from '../ir/record-form.ts';
+import { EXIT, RETRY } from './exits.ts';
+import { firstCold } from './handler-numbers.ts';
 import { type HostFunctionIndices, importHostFunctions } from './host-functions.ts';
 import type { HotForm } from './hot-forms.ts';
-import { type HotLabels, HotLowering } from './hot-lowering.ts';
+import type { HotLabels } from './hot-lowering.ts';
 import { JUMP_CACHE } from './layout.ts';
-
-/** What run() returns. */
-export const EXIT = {
-  /** The budget does not reach the end of the next run of records; STATE.budget is what is left. */
-  BUDGET: 0,
-  /** A fault is in the state; RIP is at its instruction. */
-  FAULT: 1,
-  /** An instruction asked to stop after it completed (HLT, a mode change, a pending event). */
-  STOP: 2,
-} as const;
-
-/** Answer of slowRecord and lookup: run the record again, nothing was counted. */
-export const RETRY = 5;
+import { BUDGET, FIRST, RunCode, type RunOptions } from './run-code.ts';
 
 export interface RunModule {
   readonly bytes: Uint8Array;
   /** Size of run() itself, for the budget in tests. */
   readonly runBytes: number;
 }
-
-interface RunOptions {
-  /** Linear-memory address of the vCPU's struct. */
-  readonly base: number;
-  readonly memoryPages: { initial: number; maximum: number };
-  readonly codeSize: 32 | 64;
-  readonly coldSlots: number;
-  /** Address of a record with the handler `enterHandler`. */
-  readonly enterRecord: number;
-}
-
-/** Handler numbers after the hot forms: the jump that ends a run of records, the end of a single step, run()'s begin, then cold slots. */
-export const goOnHandler = (hot: readonly HotForm[]): number => hot.length;
-export const stopHandler = (hot: readonly HotForm[]): number => hot.length + 1;
-export const enterHandler = (hot: readonly HotForm[]): number => hot.length + 2;
-export const firstCold = (hot: readonly HotForm[]): number => hot.length + 3;
-
-/** Parameters of run(): the budget, and the record to begin with or 0 (then STATE.rip says where). */
-const BUDGET = 0;
-const FIRST = 1;
 
 /**
  * Generates the module with run(budget): a loop around one br_table over the handler number of the record at `pc`.
@@ -68,37 +38,22 @@ export function buildRunModule(hot: readonly HotForm[], options: RunOptions): Ru
   return { bytes: module.finish(), runBytes };
 }
 
-class RunFunction {
-  readonly #code: Code;
+class RunFunction extends RunCode {
   readonly #host: HostFunctionIndices;
   readonly #coldType: number;
   readonly #hot: readonly HotForm[];
-  readonly #options: RunOptions;
-  readonly #locals;
   readonly #status: number;
-  readonly #lowering: HotLowering;
 
   constructor(code: Code, host: HostFunctionIndices, coldType: number, hot: readonly HotForm[], options: RunOptions) {
-    this.#code = code;
+    super(code, options);
     this.#host = host;
     this.#coldType = coldType;
     this.#hot = hot;
-    this.#options = options;
-    this.#locals = {
-      pc: code.allocate('i32'),
-      flagAux: code.allocate('i32'),
-      tlb: code.allocate('i32'),
-      entry: code.allocate('i32'),
-      flagResult: code.allocate('i64'),
-      linear: code.allocate('i64'),
-      target: code.allocate('i64'),
-    };
     this.#status = code.allocate('i32');
-    this.#lowering = new HotLowering(code, options.base, this.#locals);
   }
 
   emit(): void {
-    const code = this.#code;
+    const code = this.code;
     this.#enter();
     const next = code.block('loop');
     const lookup = code.block('block');
@@ -109,7 +64,7 @@ class RunFunction {
     const missRead = code.block('block');
     const rare = code.block('block');
     const cold = code.block('block');
-    this.#lowering.labels = { missRead, missWrite, rare, taken, branch, next };
+    this.lowering.labels = { missRead, missWrite, rare, taken, branch, next };
     this.#handlers({ cold, taken, lookup });
     code.end(); // cold
     this.#callCold(status);
@@ -124,7 +79,7 @@ class RunFunction {
     code.end(); // taken
     this.#taken(next);
     code.end(); // branch
-    this.#addRemaining(-1);
+    this.addRemaining(-1);
     code.end(); // lookup
     this.#lookup(next);
     code.end(); // next
@@ -133,83 +88,41 @@ class RunFunction {
 
   /** Begins with the record given, or with the enter record, which looks up STATE.rip. */
   #enter(): void {
-    const code = this.#code;
-    const { pc } = this.#locals;
-    this.#lowering.reload();
-    this.#target(STATE.rip);
+    const code = this.code;
+    const { pc } = this.locals;
+    this.lowering.reload();
+    this.target(STATE.rip);
     code.get(FIRST);
     code.tee(pc);
     code.block('if');
-    this.#storeRipBase();
-    this.#charge();
+    this.storeRipBase();
+    this.charge();
     code.else();
-    code.i32(this.#options.enterRecord);
+    code.i32(this.options.enterRecord);
     code.set(pc);
     code.end();
   }
 
-  /** ripBase = target - offset in page */
-  #storeRipBase(): void {
-    const code = this.#code;
-    code.i32(this.#options.base);
-    code.get(this.#locals.target);
-    this.#record('i32_load16_u', RECORD.place);
-    code.i32(0xfff);
-    code.op('i32_and');
-    code.op('i64_extend_i32_u');
-    code.op('i64_sub');
-    code.memory('i64_store', STATE.ripBase);
-  }
-
-  #target(offset: number): void {
-    this.#load('i64_load', offset);
-    this.#code.set(this.#locals.target);
-  }
-
-  #load(op: 'i32_load' | 'i64_load', offset: number): void {
-    this.#code.i32(this.#options.base);
-    this.#code.memory(op, offset);
-  }
-
-  /** Pushes a field of the record at `pc`. */
-  #record(op: 'i32_load16_u' | 'i32_load' | 'i64_load32_s', field: number): void {
-    this.#code.get(this.#locals.pc);
-    this.#code.memory(op, field);
-  }
-
-  /** budget += remaining(pc) + extra: gives back what the rest of this run was charged. */
-  #addRemaining(extra: number): void {
-    const code = this.#code;
-    code.get(BUDGET);
-    this.#record('i32_load16_u', RECORD.remaining);
-    code.op('i32_add');
-    if (extra !== 0) {
-      code.i32(extra);
-      code.op('i32_add');
-    }
-    code.set(BUDGET);
-  }
-
   #handlers({ cold, taken, lookup }: { cold: Label; taken: Label; lookup: Label }): void {
-    const code = this.#code;
+    const code = this.code;
     const enter = code.block('block');
     const stop = code.block('block');
     const goOn = code.block('block');
     const labels = this.#hot.map(() => code.block('block')).reverse();
-    this.#record('i32_load16_u', RECORD.handler);
+    this.record('i32_load16_u', RECORD.handler);
     code.brTable([...labels, goOn, stop, enter], cold);
     for (const form of this.#hot) {
       code.end();
-      this.#lowering.fused = form.fused !== undefined;
-      this.#lowering.lower(recordForm(form.form, form.fused), form.form);
+      this.lowering.fused = form.fused !== undefined;
+      this.lowering.lower(recordForm(form.form, form.fused), form.form);
       if (form.falls) {
-        if (this.#lowering.fused) {
-          code.get(this.#locals.pc);
+        if (this.lowering.fused) {
+          code.get(this.locals.pc);
           code.i32(RECORD.SIZE_BYTES);
           code.op('i32_add');
-          code.set(this.#locals.pc);
+          code.set(this.locals.pc);
           code.br(this.#nextLabel());
-        } else this.#lowering.next();
+        } else this.lowering.next();
       }
     }
     code.end(); // goOn: not an instruction, so what `taken` takes off the budget is put back
@@ -219,23 +132,12 @@ class RunFunction {
     code.set(BUDGET);
     code.br(taken);
     code.end(); // stop: the end of a single step
-    code.i32(this.#options.base);
-    this.#displacedRip();
+    code.i32(this.options.base);
+    this.displacedRip();
     code.memory('i64_store', STATE.rip);
-    this.#leave(EXIT.BUDGET);
+    this.leave(EXIT.BUDGET);
     code.end(); // enter
     code.br(lookup);
-  }
-
-  /** Pushes the RIP that a record's displacement names. */
-  #displacedRip(): void {
-    const code = this.#code;
-    this.#load('i64_load', STATE.ripBase);
-    this.#record('i64_load32_s', RECORD.displacement);
-    code.op('i64_add');
-    if (this.#options.codeSize === 64) return;
-    code.i64(0xffff_ffffn);
-    code.op('i64_and');
   }
 
   /** The loop is the outermost label. */
@@ -244,27 +146,17 @@ class RunFunction {
   }
 
   #setStatus(status: Label): void {
-    this.#code.set(this.#status);
-    this.#lowering.reload();
-    this.#code.br(status);
-  }
-
-  /** Tells the host how far the budget is used, this record not included: it may ask for the time. */
-  #storeBudget(): void {
-    const code = this.#code;
-    code.i32(this.#options.base);
-    code.get(BUDGET);
-    this.#record('i32_load16_u', RECORD.remaining);
-    code.op('i32_add');
-    code.memory('i32_store', STATE.budget);
+    this.code.set(this.#status);
+    this.lowering.reload();
+    this.code.br(status);
   }
 
   #callCold(status: Label): void {
-    const code = this.#code;
-    this.#lowering.spillFlags();
-    this.#storeBudget();
-    code.get(this.#locals.pc);
-    this.#record('i32_load16_u', RECORD.handler);
+    const code = this.code;
+    this.lowering.spillFlags();
+    this.storeBudget();
+    code.get(this.locals.pc);
+    this.record('i32_load16_u', RECORD.handler);
     code.i32(firstCold(this.#hot));
     code.op('i32_sub');
     code.callIndirect(this.#coldType);
@@ -273,13 +165,13 @@ class RunFunction {
 
   /** `why`: 0 read miss, 1 write miss, 2 anything else. */
   #callSlow(why: number, status: Label): void {
-    const code = this.#code;
-    this.#lowering.spillFlags();
-    this.#storeBudget();
-    code.get(this.#locals.pc);
-    code.get(this.#locals.linear);
+    const code = this.code;
+    this.lowering.spillFlags();
+    this.storeBudget();
+    code.get(this.locals.pc);
+    code.get(this.locals.linear);
     code.op('i32_wrap_i64');
-    code.get(this.#locals.linear);
+    code.get(this.locals.linear);
     code.i64(32n);
     code.op('i64_shr_u');
     code.op('i32_wrap_i64');
@@ -289,101 +181,66 @@ class RunFunction {
   }
 
   #handleStatus({ next, branch }: Pick<HotLabels, 'next' | 'branch'>): void {
-    const code = this.#code;
+    const code = this.code;
     const cases = [STATUS.NEXT, STATUS.BRANCH, STATUS.FAULT, STATUS.AGAIN, STATUS.STOP, RETRY];
     const labels = cases.map(() => code.block('block')).reverse();
     code.get(this.#status);
     code.brTable(labels, labels[0] as Label);
     code.end(); // NEXT
-    code.get(this.#locals.pc);
+    code.get(this.locals.pc);
     code.i32(RECORD.SIZE_BYTES);
     code.op('i32_add');
-    code.set(this.#locals.pc);
+    code.set(this.locals.pc);
     code.br(next);
     code.end(); // BRANCH
-    this.#target(STATE.rip);
+    this.target(STATE.rip);
     code.br(branch);
     code.end(); // FAULT
-    this.#exit(EXIT.FAULT, 0, true);
+    this.exit(EXIT.FAULT, 0, true);
     code.end(); // AGAIN: the host may have done many elements, and told so by STATE.budget
-    this.#load('i32_load', STATE.budget);
-    this.#record('i32_load16_u', RECORD.remaining);
+    this.load('i32_load', STATE.budget);
+    this.record('i32_load16_u', RECORD.remaining);
     code.op('i32_sub');
     code.i32(1);
     code.op('i32_sub');
     code.set(BUDGET);
-    this.#nextUnlessSpent(next);
+    this.nextUnlessSpent(next);
     code.end(); // STOP
-    this.#exit(EXIT.STOP, -1, false);
+    this.exit(EXIT.STOP, -1, false);
     code.end(); // RETRY
     code.br(next);
   }
 
-  /** Leaves run(): gives back the budget of what was not executed, and stores RIP of `pc` unless it is stored already. */
-  #exit(reason: number, extra: number, storeRip: boolean): void {
-    if (storeRip) this.#lowering.storeRip(false, this.#options.codeSize);
-    this.#addRemaining(extra);
-    this.#leave(reason);
-  }
-
-  #leave(reason: number): void {
-    const code = this.#code;
-    this.#lowering.spillFlags();
-    code.i32(this.#options.base);
-    code.get(BUDGET);
-    code.memory('i32_store', STATE.budget);
-    code.i32(reason);
-    code.op('return');
-  }
-
-  #nextUnlessSpent(next: Label): void {
-    const code = this.#code;
-    code.get(BUDGET);
-    code.i32(0);
-    code.op('i32_ge_s');
-    code.brIf(next);
-    this.#exit(EXIT.BUDGET, 0, true);
-  }
-
   /** Direct branch: `first` of the record links to the target's record if that is in the same page. */
   #taken(next: Label): void {
-    const code = this.#code;
-    const { pc, entry, target } = this.#locals;
-    this.#record('i32_load', RECORD.first);
+    const code = this.code;
+    const { pc, entry, target } = this.locals;
+    this.record('i32_load', RECORD.first);
     code.tee(entry);
     code.block('if');
-    this.#addRemaining(-1);
+    this.addRemaining(-1);
     code.get(entry);
     code.set(pc);
-    this.#charge();
-    this.#nextUnlessSpent(next);
+    this.charge();
+    this.nextUnlessSpent(next);
     code.end();
-    this.#displacedRip();
+    this.displacedRip();
     code.set(target);
-  }
-
-  /** budget -= remaining(pc) */
-  #charge(): void {
-    const code = this.#code;
-    code.get(BUDGET);
-    this.#record('i32_load16_u', RECORD.remaining);
-    code.op('i32_sub');
-    code.set(BUDGET);
   }
 
   /** Finds the record of `target` in the jump cache, or asks the host. */
   #lookup(next: Label): void {
-    const code = this.#code;
-    const { pc, entry, target } = this.#locals;
+    const code = this.code;
+    const { pc, entry, target } = this.locals;
     // Not even a fault in fetching the target may be seen once the budget is spent.
     code.get(BUDGET);
     code.i32(0);
     code.op('i32_le_s');
     code.block('if');
-    code.i32(this.#options.base);
+    code.i32(this.options.base);
     code.get(target);
     code.memory('i64_store', STATE.rip);
-    this.#leave(EXIT.BUDGET);
+    this.leave(EXIT.BUDGET);
     code.end();
     code.get(target);
     code.op('i32_wrap_i64');
@@ -392,14 +249,14 @@ class RunFunction {
     code.i32(Math.log2(JUMP_CACHE.ENTRY_BYTES));
     code.op('i32_shl');
     code.tee(entry);
-    const offset = this.#options.base + JUMP_CACHE.OFFSET;
+    const offset = this.options.base + JUMP_CACHE.OFFSET;
     code.memory('i64_load', offset);
     code.get(target);
     code.op('i64_eq');
     for (const tag of [STATE.codeGeneration, STATE.globalCodeGeneration]) {
       code.get(entry);
       code.memory('i32_load', offset + 12);
-      this.#load('i32_load', tag);
+      this.load('i32_load', tag);
       code.op('i32_eq');
     }
     code.op('i32_or');
@@ -409,7 +266,7 @@ class RunFunction {
     code.memory('i32_load', offset + 8);
     code.set(pc);
     code.else();
-    this.#lowering.spillFlags();
+    this.lowering.spillFlags();
     code.get(target);
     code.op('i32_wrap_i64');
     code.get(target);
@@ -420,14 +277,14 @@ class RunFunction {
     code.tee(pc);
     code.op('i32_eqz');
     code.block('if');
-    code.i32(this.#options.base);
+    code.i32(this.options.base);
     code.get(target);
     code.memory('i64_store', STATE.rip);
-    this.#leave(EXIT.FAULT);
+    this.leave(EXIT.FAULT);
     code.end();
     code.end();
-    this.#storeRipBase();
-    this.#charge();
-    this.#nextUnlessSpent(next);
+    this.storeRipBase();
+    this.charge();
+    this.nextUnlessSpent(next);
   }
 }

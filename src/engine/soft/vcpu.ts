@@ -1,5 +1,5 @@
+import { EXIT } from '../../cpu/interpreter/exits.ts';
 import { Interpreter, type InterpreterOptions } from '../../cpu/interpreter/interpreter.ts';
-import { EXIT } from '../../cpu/interpreter/run-function.ts';
 import type { SoftProcessor } from '../../cpu/processor/soft-processor.ts';
 import type { BootState } from '../../loaders/boot-state.ts';
 import {
