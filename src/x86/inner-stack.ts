@@ -59,21 +59,21 @@ export function readInnerStack(cpu: Processor, cpl: number, ext: 0 | 1): Stack {
     // ESP and SS are neighbours. Outside long mode addresses have 32 bits.
     cpu.loadSupervisor64(((words[TSS_BASE >> 2] as number) + offset) | 0, 0);
     const pointer = cpu.low >>> 0;
-    return { ...readStackSegment(cpu, cpu.high & 0xffff, { cpl, vector: VECTOR.TS, ext }), pointer };
+    return readStackSegment(cpu, cpu.high & 0xffff, { cpl, vector: VECTOR.TS, ext, pointer });
   }
   const linear = cpu.u64(TSS_BASE) + BigInt(offset);
   const pointer = Number(cpu.readLinear(linear, bytes, true));
   const selector = Number(cpu.readLinear(linear + BigInt(bytes), 2, true));
-  return { ...readStackSegment(cpu, selector, { cpl, vector: VECTOR.TS, ext }), pointer };
+  return readStackSegment(cpu, selector, { cpl, vector: VECTOR.TS, ext, pointer });
 }
 
 /** A stack segment for `cpl`: `vector`(selector) if it is not fit, #SS(selector) if not present. */
-export function readStackSegment(
+function readStackSegment(
   cpu: Processor,
   selector: number,
-  options: { cpl: number; vector: number; ext: 0 | 1 },
-): Omit<Stack, 'pointer'> {
-  const { cpl, vector, ext } = options;
+  options: { cpl: number; vector: number; ext: 0 | 1; pointer: number },
+): Stack {
+  const { cpl, vector, ext, pointer } = options;
   const errorCode = (selector & 0xfffc) | ext;
   if (isNull(selector)) cpu.raise(vector, ext);
   readDescriptor(cpu, selector, vector, ext);
@@ -87,6 +87,7 @@ export function readStackSegment(
     attributes,
     limit: descriptorLimit(low, high) >>> 0,
     base: descriptorBase(low, high),
+    pointer,
   };
 }
 

@@ -129,7 +129,7 @@ function deliverByGate(cpu: Processor, event: InterruptEvent, gate: Gate): void 
   const inner = handler.cpl < cplOf(words);
   const stack = inner ? readInnerStack(cpu, handler.cpl, ext) : currentStack(cpu);
   const flags = readRflags(words);
-  const frame = [...(inner ? outerState(cpu, vm86) : [])];
+  const frame: number[] = inner ? outerState(cpu, vm86) : [];
   frame.push((flags & ~RFLAGS.RF) | (event.resumeFlag ? RFLAGS.RF : 0), selectorOf(words, SEG.CS), event.returnLow);
   if (event.errorCode !== undefined) frame.push(event.errorCode);
   markAccessed(cpu, gate.selector, descriptorAttributes(handler.high));
