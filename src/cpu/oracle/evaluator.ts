@@ -70,11 +70,12 @@ export class Evaluator extends StateEvaluator implements Emitter {
     this.writeBytes(address, options.bits / 8, BigInt.asUintN(options.bits, bitsOf(value)));
   }
 
-  /** The linear address counts, so the segment has its say before. */
+  /** The linear address counts. A limit is checked before, but whether it is canonical after: so does silicon. */
   #checkAligned(address: Address, access: Access): void {
     this.mayFault();
     const { segment, offset } = placeOf(address);
-    const linear = this.cpu.linearAddress(segment, offset, 16, access);
+    const base = segment === SEG.FS || segment === SEG.GS ? this.cpu.u64(segmentField(segment, SEGMENT.base)) : 0n;
+    const linear = this.mode64 ? base + offset : this.cpu.linearAddress(segment, offset, 16, access);
     if ((linear & 15n) !== 0n) this.raise(VECTOR.GP, 0);
   }
 
