@@ -1,5 +1,5 @@
 import type { CaseRecord } from './native/case.ts';
-import { CODE_LINEAR, CS_64, PAGE_BYTES, RECORD, RECORD_BYTES, WINDOWS } from './native/layout.ts';
+import { CODE_LINEAR, CS_64, PAGE_BYTES, RECORD, WINDOWS } from './native/layout.ts';
 
 /** In `vector` of a normalised result: the instruction completed. */
 export const COMPLETED = 0xffff;
@@ -69,7 +69,7 @@ const words = new WeakMap<CaseRecord, Uint32Array>();
 function wordsOf(record: CaseRecord): Uint32Array {
   let view = words.get(record);
   if (view === undefined) {
-    view = new Uint32Array(record.bytes.buffer, record.bytes.byteOffset, RECORD_BYTES / 4);
+    view = new Uint32Array(record.bytes.buffer, record.bytes.byteOffset, RECORD.code / 4);
     words.set(record, view);
   }
   return view;

@@ -6,5 +6,5 @@ import { differentialSuite } from './suite.ts';
 await differentialSuite({
   name: 'integer',
   includes: ({ row }) => row.options.unit === undefined,
-  cpus: () => [oracleCpu(allFeatures()), interpreterCpu(allFeatures())],
+  cpus: () => [oracleCpu(allFeatures()), interpreterCpu(allFeatures()), interpreterCpu(allFeatures(), { cold: true })],
 });

@@ -1,6 +1,6 @@
 import { Interpreter } from '../../src/cpu/interpreter/interpreter.ts';
 import { VCPU_BYTES } from '../../src/cpu/interpreter/layout.ts';
-import { EXIT } from '../../src/cpu/interpreter/run-function.ts';
+import { EXIT } from '../../src/cpu/interpreter/exits.ts';
 import { NO_MMIO } from '../../src/cpu/processor/mmio.ts';
 import { GuestMemory } from '../../src/memory/guest-memory.ts';
 import type { FeatureSet } from '../../src/x86/opcodes/row.ts';
@@ -14,17 +14,11 @@ const WASM_PAGE_BYTES = 1 << 16;
 const RAM_BASE = Math.ceil(VCPU_BYTES / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
 const MAX_STEPS = 1 << 16;
 
-/** The interpreter in the place of the host CPU: one step. */
-export function interpreterCpu(features: FeatureSet): SoftwareCpu {
-  const pages = (RAM_BASE + RAM_BYTES) / WASM_PAGE_BYTES;
-  const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const memory = new GuestMemory(wasmMemory.buffer, RAM_BASE, RAM_BYTES);
-  const traits = traitsOf(features);
-  const interpreter = new Interpreter({ wasmMemory, memory, base: 0, mmio: NO_MMIO, platform: PLATFORM, traits });
-  const machine = new SoftMachine({ memory, processor: interpreter.processor, features });
-  interpreter.processor.flushTlb('all');
+/** The interpreter in the place of the host CPU: one step. `cold`: every form by its handler outside run(). */
+export function interpreterCpu(features: FeatureSet, options: { cold: boolean } = { cold: false }): SoftwareCpu {
+  const { interpreter, machine } = interpreterMachine(features, options);
   return {
-    name: 'interpreter',
+    name: options.cold ? 'cold interpreter' : 'interpreter',
     run(given: CaseRecord, result: CaseRecord): number {
       machine.load(given);
       interpreter.written(CODE_GPA, PAGE_BYTES);
@@ -33,6 +27,27 @@ export function interpreterCpu(features: FeatureSet): SoftwareCpu {
       return 0;
     },
   };
+}
+
+export function interpreterMachine(
+  features: FeatureSet,
+  options: { cold: boolean },
+): { interpreter: Interpreter; machine: SoftMachine } {
+  const pages = (RAM_BASE + RAM_BYTES) / WASM_PAGE_BYTES;
+  const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const memory = new GuestMemory(wasmMemory.buffer, RAM_BASE, RAM_BYTES);
+  const interpreter = new Interpreter({
+    wasmMemory,
+    memory,
+    base: 0,
+    mmio: NO_MMIO,
+    platform: PLATFORM,
+    traits: traitsOf(features),
+    ...(options.cold ? { hotForms: () => [] } : {}),
+  });
+  const machine = new SoftMachine({ memory, processor: interpreter.processor, features });
+  interpreter.processor.flushTlb('all');
+  return { interpreter, machine };
 }
 
 /** A repeated string instruction takes a step an element. */

@@ -33,9 +33,9 @@ const PREFIXES: readonly (readonly number[])[] = [
   [0x67],
   [0x64],
 ];
-const REX: readonly number[] = [0x40, 0x48, 0x41, 0x44, 0x4f];
+const REX: readonly number[] = [0x40, 0x48, 0x45];
 const EXCLUDED = [...UNSAFE, ...NOT_JUDGED];
-const MODRMS_PER_OPCODE = 18;
+const MODRMS_PER_OPCODE = 17;
 
 interface Sweep {
   readonly opcode: readonly number[];

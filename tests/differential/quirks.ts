@@ -43,7 +43,7 @@ const randomNumber: Quirk = (encoded) => ({
   ignore: encoded.rm < 0 ? [] : [{ at: RECORD.gpr + 8 * encoded.rm, bytes: 8 }],
 });
 
-const ALL_MEMORY = { at: RECORD.memory, bytes: RECORD_BYTES - RECORD.memory };
+const ALL_MEMORY = { at: RECORD.memory, bytes: RECORD.code - RECORD.memory };
 const STRAY = { at: RECORD.stray, bytes: 2 };
 
 /** What a faulting instruction of several pushes has pushed already: silicon leaves it below RSP, which has not moved. */

@@ -1,4 +1,4 @@
-import { CODE_LINEAR, CS_64, RECORD, RECORD_BYTES, WINDOWS, type Window } from './layout.ts';
+import { CODE_BYTES, CODE_LINEAR, CS_64, RECORD, RECORD_BYTES, WINDOWS, type Window } from './layout.ts';
 
 /**
  * One case or, after a run, its result: the complete user-visible state as the runner's record holds it.
@@ -63,7 +63,7 @@ export class CaseRecord {
   }
 
   set code(code: ArrayLike<number>) {
-    if (code.length > 16) throw new RangeError(`Code is ${code.length} bytes; the most is 16`);
+    if (code.length > CODE_BYTES) throw new RangeError(`Code is ${code.length} bytes; the most is ${CODE_BYTES}`);
     this.view.setUint16(RECORD.codeLength, code.length, true);
     this.bytes.set(code, RECORD.code);
   }

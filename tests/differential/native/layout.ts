@@ -42,14 +42,16 @@ export const RECORD = {
   codeLength: 172, // u16 in a case
   signal: 172, // u16 in a result: what ended the case
   stray: 174, // u16 in a result: 1 when a byte outside all windows was written
-  code: 176, // u8[16] in a case
   vector: 176, // u32 in a result: exception vector
   errorCode: 180, // u32 in a result
   cr2: 184, // u64 in a result: stands only with vector 14
   fxsave: 192, // u8[512] as FXSAVE64 lays it out; the kernel's own bytes from 416 on are left out
   ymmHigh: 704, // u8[256]: bits 255:128 of YMM0..15
   memory: 960, // the windows, one after the other
+  code: 2752, // u8[128] in a case: after all that a result shows
 } as const;
+
+export const CODE_BYTES = 128;
 
 /** Of FXSAVE's 512 bytes, those that hold registers (SDM Vol. 1 §10.5.1 Table 10-2). */
 export const FXSAVE_USED_BYTES = 416;
@@ -64,7 +66,7 @@ export const WINDOWS = {
   stack: { linear: STACK_LINEAR + 2048 - 256, sizeBytes: 512, offset: RECORD.memory + 1280 },
 } as const satisfies Record<string, Window>;
 
-export const RECORD_BYTES = RECORD.memory + 1024 + 256 + 512;
+export const RECORD_BYTES = RECORD.code + CODE_BYTES;
 
 /** Code segment selectors of Linux on x86-64 (arch/x86/include/asm/segment.h). */
 export const CS_64 = 0x33;
