@@ -19,12 +19,22 @@ export const BOOT_LAYOUT = {
   /** Command line and module strings, each ended by a zero byte. */
   stringsGpa: 0x1_0000,
   stringsEndGpa: 0x2_0000,
-  /** First byte of conventional memory that a kernel's segments may use. */
-  lowSegmentGpa: 0x2_0000,
   /** End of conventional memory: the extended BIOS data area, video memory and ROMs follow. */
   conventionalEndGpa: 0x9_fc00,
   extendedGpa: 0x10_0000,
 } as const;
+
+/** Conventional memory that the segments of kernels may use: what the loader writes for them lies elsewhere. */
+export const KERNEL_MEMORY = {
+  /** Of those that start in 64-bit mode: there are page tables. */
+  paged: [{ gpa: 0x2_0000, endGpa: 0x9_fc00 }],
+  /** Of those that start without paging and without boot_params. */
+  unpaged: [
+    { gpa: 0x7000, endGpa: 0x1_0000 },
+    { gpa: 0x2_0000, endGpa: 0x9_fc00 },
+  ],
+} as const;
+export type KernelMemory = keyof typeof KERNEL_MEMORY;
 
 /** Address range types of ACPI 6.5 table 15.4 "Address Range Types". */
 export const MEMORY_RANGE_TYPE = { ram: 1, reserved: 2, acpiReclaimable: 3, acpiNvs: 4 } as const;

@@ -18,7 +18,7 @@ export const elfEntry: KernelLoader = {
 
   load(request: LoadRequest): BootState {
     const { memory, kernel, kernelName, modules, commandLine, memoryMap, rsdpGpa } = request;
-    const { image, endGpa } = placeElf(memory, kernel, kernelName);
+    const { image, endGpa } = placeElf(memory, kernel, { name: kernelName, conventional: 'paged' });
     checkCpu(request, image.is64Bit);
     const rsi = writeBootParams(memory, {
       setupHeader: null,

@@ -1,5 +1,5 @@
 import type { GuestMemory } from '../memory/guest-memory.ts';
-import { BOOT_LAYOUT } from './boot-layout.ts';
+import { BOOT_LAYOUT, KERNEL_MEMORY, type KernelMemory } from './boot-layout.ts';
 import { type ElfImage, type ElfSegment, PT_LOAD, parseElf } from './elf.ts';
 import { hex, loadError, mebibytes } from './errors.ts';
 
@@ -18,9 +18,13 @@ export interface PlacedElf {
 }
 
 /** Copies the loadable segments of an ELF file to their physical addresses and clears their .bss. */
-export function placeElf(memory: GuestMemory, file: Uint8Array, name: string): PlacedElf {
+export function placeElf(
+  memory: GuestMemory,
+  file: Uint8Array,
+  { name, conventional }: { readonly name: string; readonly conventional: KernelMemory },
+): PlacedElf {
   const image = parseElf(file, name);
-  const placements = checkedPlacements(memory, image, name);
+  const placements = checkedPlacements(memory, image, { name, conventional });
   copyIn(memory, file, placements);
   return { image, endGpa: endOf(placements) };
 }
@@ -37,7 +41,7 @@ export function placeUnpackedElf(
   const fileEnd = unpacked.gpa + unpacked.sizeBytes;
   const file = memory.bytes.subarray(unpacked.gpa, fileEnd);
   const image = parseElf(file, name);
-  const placements = checkedPlacements(memory, image, name);
+  const placements = checkedPlacements(memory, image, { name, conventional: 'paged' });
   const clearFrom = unpacked.gpa;
   if (onlySlidesDown(placements, unpacked.gpa)) {
     let cleared = clearFrom;
@@ -78,16 +82,21 @@ function endOf(placements: readonly Placement[]): number {
   return placements.reduce((end, { gpa, memoryBytes }) => Math.max(end, gpa + memoryBytes), 0);
 }
 
-function checkedPlacements(memory: GuestMemory, image: ElfImage, name: string): Placement[] {
-  const loadable = image.segments.filter((segment) => segment.type === PT_LOAD && segment.memoryBytes > 0);
-  if (loadable.length === 0) throw loadError('VMM_KERNEL_CORRUPT', `Kernel ${name} has no ELF segment to load`);
-  return loadable.map((segment) => checkedPlacement(memory, segment, name)).sort((a, b) => a.gpa - b.gpa);
+interface Kernel {
+  readonly name: string;
+  readonly conventional: KernelMemory;
 }
 
-function checkedPlacement(memory: GuestMemory, segment: ElfSegment, name: string): Placement {
+function checkedPlacements(memory: GuestMemory, image: ElfImage, kernel: Kernel): Placement[] {
+  const loadable = image.segments.filter((segment) => segment.type === PT_LOAD && segment.memoryBytes > 0);
+  if (loadable.length === 0) throw loadError('VMM_KERNEL_CORRUPT', `Kernel ${kernel.name} has no ELF segment to load`);
+  return loadable.map((segment) => checkedPlacement(memory, segment, kernel)).sort((a, b) => a.gpa - b.gpa);
+}
+
+function checkedPlacement(memory: GuestMemory, segment: ElfSegment, kernel: Kernel): Placement {
   const { fileOffset, fileBytes, memoryBytes, physicalAddress } = segment;
   const gpa = Number(physicalAddress);
-  checkKernelRange(memory, gpa, { sizeBytes: memoryBytes, name });
+  checkKernelRange(memory, gpa, { ...kernel, sizeBytes: memoryBytes });
   return { gpa, fileOffset, fileBytes, memoryBytes };
 }
 
@@ -95,15 +104,19 @@ function checkedPlacement(memory: GuestMemory, segment: ElfSegment, name: string
 export function checkKernelRange(
   memory: GuestMemory,
   gpa: number,
-  { sizeBytes, name }: { readonly sizeBytes: number; readonly name: string },
+  { sizeBytes, name, conventional }: Kernel & { readonly sizeBytes: number },
 ): void {
-  const { lowSegmentGpa, conventionalEndGpa, extendedGpa } = BOOT_LAYOUT;
+  const { extendedGpa } = BOOT_LAYOUT;
   const end = gpa + sizeBytes;
-  if (gpa >= extendedGpa ? end > 0x1_0000_0000 : gpa < lowSegmentGpa || end > conventionalEndGpa) {
+  const ranges = KERNEL_MEMORY[conventional];
+  const isFree =
+    gpa >= extendedGpa ? end <= 0x1_0000_0000 : ranges.some((range) => gpa >= range.gpa && end <= range.endGpa);
+  if (!isFree) {
+    const low = ranges.map((range) => `${hex(range.gpa)} to ${hex(range.endGpa)}`).join(', ');
     throw loadError(
       'VMM_KERNEL_RANGE',
       `Kernel ${name} asks for memory from ${hex(gpa)} to ${hex(end)}; ` +
-        `kernels may use ${hex(lowSegmentGpa)} to ${hex(conventionalEndGpa)}, and RAM from ${hex(extendedGpa)}`,
+        `kernels may use ${low}, and RAM from ${hex(extendedGpa)}`,
     );
   }
   if (end > memory.sizeBytes) {

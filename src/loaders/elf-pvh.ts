@@ -28,7 +28,7 @@ export const elfPvh: KernelLoader = {
 
   load(request: LoadRequest): BootState {
     const { memory, kernel, kernelName } = request;
-    const { image, endGpa } = placeElf(memory, kernel, kernelName);
+    const { image, endGpa } = placeElf(memory, kernel, { name: kernelName, conventional: 'paged' });
     checkCpu(request, image.is64Bit);
     const rip = pvhEntry(kernel, kernelName);
     if (rip === null || rip >= endGpa) {

@@ -1,4 +1,5 @@
 import type { GuestMemory } from '../memory/guest-memory.ts';
+import { BOOT_LAYOUT } from './boot-layout.ts';
 import { loadError, mebibytes } from './errors.ts';
 import type { GuestModule } from './load-request.ts';
 
@@ -36,8 +37,13 @@ export function placeInitrd(memory: GuestMemory, modules: readonly GuestModule[]
   return { gpa, sizeBytes };
 }
 
-/** Puts each module on pages of its own from `startGpa` up, as multiboot and PVH want it. */
-export function placeModules(memory: GuestMemory, modules: readonly GuestModule[], startGpa: number): InitrdRange[] {
+/** Puts each module on pages of its own above the kernel and 1 MiB, as multiboot and PVH want it. */
+export function placeModules(
+  memory: GuestMemory,
+  modules: readonly GuestModule[],
+  kernelEndGpa: number,
+): InitrdRange[] {
+  const startGpa = Math.max(kernelEndGpa, BOOT_LAYOUT.extendedGpa);
   let next = alignUp(startGpa, PAGE_BYTES);
   return modules.map(({ bytes, name }) => {
     if (next + bytes.length > memory.sizeBytes) throw initrdError(modules, memory.sizeBytes - startGpa, memory);

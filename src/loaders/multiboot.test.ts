@@ -80,6 +80,12 @@ describe('a flat kernel', () => {
     expect(Buffer.compare(request.memory.bytes.subarray(0x20_0000, 0x20_0000 + 3000), kernel)).toBe(0);
   });
 
+  test('may lie in conventional memory, where no page tables are', () => {
+    const request = makeRequest(flat(0x8100, 0x8000, 0, 0xa000, 0x8200), { memoryMib: 8, modules: MODULES });
+    expect(loadGuest(request).boot.rip).toBe(0x8200);
+    expect(request.memory.readU32(request.memory.readU32(0x1000 + 24))).toBeGreaterThanOrEqual(MIB);
+  });
+
   test.each([
     ['truncated', flat(0x20_0100, 0x20_0000, 0x20_0000 + 3001, 0, 0x20_0200), 'VMM_KERNEL_TRUNCATED'],
     ['loaded before the file begins', flat(0x20_0200, 0x20_0000, 0, 0, 0x20_0200), 'VMM_KERNEL_CORRUPT'],

@@ -99,7 +99,7 @@ function placeElfKernel(request: LoadRequest): PlacedKernel {
       `Kernel ${kernelName} has a multiboot header without addresses and is no ELF file`,
     );
   }
-  const { image, endGpa } = placeElf(memory, kernel, kernelName);
+  const { image, endGpa } = placeElf(memory, kernel, { name: kernelName, conventional: 'unpaged' });
   checkCpu(request, image.is64Bit);
   return { entryGpa: physicalEntry(image, kernelName), endGpa };
 }
@@ -125,7 +125,11 @@ function placeFlat({ memory, kernel, kernelName }: LoadRequest, header: Multiboo
     );
   }
   const endGpa = Math.max(loadGpa + loadBytes, bssEndGpa);
-  checkKernelRange(memory, loadGpa, { sizeBytes: endGpa - loadGpa, name: kernelName });
+  checkKernelRange(memory, loadGpa, {
+    sizeBytes: endGpa - loadGpa,
+    name: kernelName,
+    conventional: 'unpaged',
+  });
   memory.bytes.set(kernel.subarray(fileOffset, fileOffset + loadBytes), loadGpa);
   memory.bytes.fill(0, loadGpa + loadBytes, endGpa);
   return { entryGpa, endGpa };
