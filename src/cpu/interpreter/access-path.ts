@@ -3,8 +3,8 @@ import { checkDataBreakpoint } from '../../x86/debug.ts';
 import { isCanonicalHigh } from '../../x86/linear.ts';
 import { ACCESS, type Access, GuestFault } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
-import { CR0, RFLAGS, SEG, STATE, VECTOR } from '../../x86/state.ts';
-import { OWNER } from '../ir/memory-recorder.ts';
+import { CR0, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
+import { OWNER, SEGMENT_ACCESS } from '../ir/memory-recorder.ts';
 import { RECORD, STATUS } from '../ir/record.ts';
 import { PRIVILEGE, type Privilege } from '../mmu/page-walk.ts';
 import type { Mmio } from '../processor/mmio.ts';
@@ -196,8 +196,10 @@ export class AccessPath {
   /** See HOST_FUNCTIONS.segmentLinear: 1 with the linear address in the scratch, or 0. */
   segmentLinear(record: number, low: number, high: number, segment: number, kind: number): number {
     const which = segment >= 0 ? segment : this.#view.getUint8(record + RECORD.segment);
+    const base = this.#words[(STATE.segments + which * SEGMENT_BYTES + SEGMENT.base) >> 2] as number;
+    if ((kind & SEGMENT_ACCESS.ALIGNED) !== 0 && ((base + low) & 15) !== 0) return this.fault(VECTOR.GP, 0);
     try {
-      this.#segments.form(which, low, high, kind & 0xff, (kind & 0x100) !== 0);
+      this.#segments.form(which, low, high, kind & 0xff, (kind & SEGMENT_ACCESS.WRITE) !== 0);
     } catch (error) {
       return this.#caught(error);
     }

@@ -20,6 +20,9 @@ const ownerOf = (address: Address): bigint => {
   return segment === SEG.SS ? OWNER.STACK : OWNER.OTHER;
 };
 
+/** What `segmentLinear` is told of an access, above its bytes. */
+export const SEGMENT_ACCESS = { WRITE: 0x100, ALIGNED: 0x200 } as const;
+
 /** Records memory accesses: segment and offset to linear address, then a checked load or store. */
 export class MemoryRecorder extends FlagRecorder {
   address(segment: number, offset: Int): Address {
@@ -46,7 +49,7 @@ export class MemoryRecorder extends FlagRecorder {
   }
 
   /** Linear address, i64. Flat segments cost nothing (or one addition); others are checked by a call that may fault. */
-  protected linear(address: Address, bytes: number, write: boolean): IrNode {
+  protected linear(address: Address, bytes: number, write: boolean, aligned = false): IrNode {
     const { segment, offset } = fromAddress(address);
     const mode64 = this.form.codeSize === 64;
     const how =
@@ -69,7 +72,7 @@ export class MemoryRecorder extends FlagRecorder {
       type: 'i64',
       args: [fromInt(wide)],
       immediate: segment === 'operand' ? -1 : segment,
-      constant: BigInt(bytes | (write ? 0x100 : 0)),
+      constant: BigInt(bytes | (write ? SEGMENT_ACCESS.WRITE : 0) | (aligned ? SEGMENT_ACCESS.ALIGNED : 0)),
     });
   }
 
@@ -135,7 +138,7 @@ export class MemoryRecorder extends FlagRecorder {
   }
 
   protected loadVecBits(address: Address, bits: number, options: { aligned: boolean; updated: boolean }): Vec {
-    const linear = this.linear(address, bits / 8, options.updated);
+    const linear = this.linear(address, bits / 8, options.updated, options.aligned);
     if (options.aligned) this.checkAlignment(linear);
     return toVec(
       this.record({
@@ -155,7 +158,7 @@ export class MemoryRecorder extends FlagRecorder {
   }
 
   protected storeVecBits(address: Address, value: Vec, bits: number, aligned: boolean): void {
-    const linear = this.linear(address, bits / 8, true);
+    const linear = this.linear(address, bits / 8, true, aligned);
     if (aligned) this.checkAlignment(linear);
     this.record({
       kind: 'void',
@@ -167,7 +170,9 @@ export class MemoryRecorder extends FlagRecorder {
     });
   }
 
+  /** Where a segment is checked too, `segmentLinear` has done this already: #GP(0) comes before #SS(0). */
   protected checkAlignment(linear: IrNode): void {
+    if (linear.op === 'segmentLinear') return;
     this.record({ kind: 'void', op: 'checkAlignment', effect: 'load', args: [linear], immediate: 15 });
   }
 

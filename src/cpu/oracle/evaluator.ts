@@ -1,7 +1,6 @@
 import { assert } from '../../base/errors.ts';
 import type { Address, Bool, Emitter, FloatBinary, FloatFormat, Int, Operand, Vec, Width } from '../../x86/emitter.ts';
 import { intrinsics } from '../../x86/intrinsics/table.ts';
-import { ACCESS, type Access } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
 import { CR4, GPR, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
 import { type FloatLanes, floatLanes } from './float-lanes.ts';
@@ -61,22 +60,21 @@ export class Evaluator extends StateEvaluator implements Emitter {
   }
 
   protected loadVecBits(address: Address, options: { bits: number; forWrite: boolean; aligned: boolean }): Vec {
-    if (options.aligned) this.#checkAligned(address, options.forWrite ? ACCESS.WRITE : ACCESS.READ);
+    if (options.aligned) this.#checkAligned(address);
     return toVec(this.readBytes(address, options.bits / 8, options.forWrite));
   }
 
   protected storeVecBits(address: Address, value: Vec, options: { bits: number; aligned: boolean }): void {
-    if (options.aligned) this.#checkAligned(address, ACCESS.WRITE);
+    if (options.aligned) this.#checkAligned(address);
     this.writeBytes(address, options.bits / 8, BigInt.asUintN(options.bits, bitsOf(value)));
   }
 
-  /** The linear address counts. A limit is checked before, but whether it is canonical after: so does silicon. */
-  #checkAligned(address: Address, access: Access): void {
-    this.mayFault();
+  /** The linear address counts. Limits, and whether it is canonical, are checked after: so does silicon. */
+  #checkAligned(address: Address): void {
     const { segment, offset } = placeOf(address);
-    const base = segment === SEG.FS || segment === SEG.GS ? this.cpu.u64(segmentField(segment, SEGMENT.base)) : 0n;
-    const linear = this.mode64 ? base + offset : this.cpu.linearAddress(segment, offset, 16, access);
-    if ((linear & 15n) !== 0n) this.raise(VECTOR.GP, 0);
+    const based = !this.mode64 || segment === SEG.FS || segment === SEG.GS;
+    const base = based ? this.cpu.u64(segmentField(segment, SEGMENT.base)) : 0n;
+    if (((base + offset) & 15n) !== 0n) this.raise(VECTOR.GP, 0);
   }
 
   probeWrite(address: Address, bytes: number): void {
