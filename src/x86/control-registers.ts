@@ -11,14 +11,15 @@ const CR0_MASK = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.WP | 
 const CR0_PAGING = CR0.PE | CR0.WP | CR0.PG;
 const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.PKE;
 const CR4_PDPTE = CR4.PSE | CR4.PAE | CR4.PGE | CR4.SMEP;
-/** CR3 bit 63 with CR4.PCIDE: keep the translations of the PCID. */
-const NO_FLUSH = 1n << 63n;
+/** CR3 bit 63 with CR4.PCIDE: keep the translations of the PCID. In the upper half. */
+const NO_FLUSH = 0x8000_0000 | 0;
+/** Bits above MAXPHYADDR, in the upper half. */
+const ABOVE_PHYSICAL = -1 << (PHYSICAL_ADDRESS_BITS - 32);
 
-export function writeCr0(cpu: Processor, value: bigint): void {
+export function writeCr0(cpu: Processor, requested: number, high: number): void {
   const words = cpu.words;
   const old = words[STATE.cr0 >> 2] as number;
-  const requested = Number(value & 0xffff_ffffn) | 0;
-  if (value >> 32n !== 0n) cpu.raise(VECTOR.GP, 0);
+  if (high !== 0) cpu.raise(VECTOR.GP, 0);
   const paging = requested < 0;
   if (paging && (requested & CR0.PE) === 0) cpu.raise(VECTOR.GP, 0);
   if ((requested & (CR0.NW | CR0.CD)) === CR0.NW) cpu.raise(VECTOR.GP, 0);
@@ -73,24 +74,24 @@ const isPaePaging = (words: Int32Array): boolean =>
   ((words[STATE.cr4 >> 2] as number) & CR4.PAE) !== 0 &&
   ((words[STATE.efer >> 2] as number) & EFER.LMA) === 0;
 
-export function writeCr3(cpu: Processor, value: bigint): void {
-  const words = cpu.words;
-  let next = value;
+export function writeCr3(cpu: Processor, low: number, high: number): void {
+  const { words } = cpu;
+  let nextHigh = high;
   if (in64BitMode(words)) {
-    if (((words[STATE.cr4 >> 2] as number) & CR4.PCIDE) !== 0) next &= ~NO_FLUSH;
-    if (next >> BigInt(PHYSICAL_ADDRESS_BITS) !== 0n) cpu.raise(VECTOR.GP, 0);
+    if (((words[STATE.cr4 >> 2] as number) & CR4.PCIDE) !== 0) nextHigh &= ~NO_FLUSH;
+    if ((nextHigh & ABOVE_PHYSICAL) !== 0) cpu.raise(VECTOR.GP, 0);
   }
-  if (isPaePaging(words)) loadPdptes(cpu, Number(next & 0xffff_ffffn));
-  cpu.setU64(STATE.cr3, next);
+  if (isPaePaging(words)) loadPdptes(cpu, low);
+  words[STATE.cr3 >> 2] = low;
+  words[(STATE.cr3 >> 2) + 1] = nextHigh;
   // Translations are not tagged with PCIDs: dropping more than asked for is always allowed (SDM Vol. 3A §4.10.4.1).
   cpu.flushTlb('non-global');
 }
 
-export function writeCr4(cpu: Processor, value: bigint): void {
+export function writeCr4(cpu: Processor, next: number, high: number): void {
   const words = cpu.words;
   const old = words[STATE.cr4 >> 2] as number;
-  const next = Number(value & 0xffff_ffffn) | 0;
-  if (value >> 32n !== 0n || (next & ~cpu.traits.cr4Mask) !== 0) cpu.raise(VECTOR.GP, 0);
+  if (high !== 0 || (next & ~cpu.traits.cr4Mask) !== 0) cpu.raise(VECTOR.GP, 0);
   const longMode = ((words[STATE.efer >> 2] as number) & EFER.LMA) !== 0;
   if (longMode && (next & CR4.PAE) === 0) cpu.raise(VECTOR.GP, 0);
   const cr3 = words[STATE.cr3 >> 2] as number;

@@ -1,4 +1,5 @@
 import { writeEfer } from './control-registers.ts';
+import { highHalf, lowHalf } from './halves.ts';
 import { isCanonicalHigh } from './linear.ts';
 import type { Processor } from './processor.ts';
 import { SEG, SEGMENT, SEGMENT_BYTES, STATE } from './state.ts';
@@ -141,21 +142,21 @@ const fixedMtrr = (n: number): Msr => {
   };
 };
 
-/** MCi_CTL takes all ones or 0, the others only 0 (SDM Vol. 3B §16.3.2 "Error-Reporting Register Banks"). */
+/**
+ * MCi_CTL takes all ones or 0, MCi_STATUS only 0, MCi_ADDR and MCi_MISC any value (SDM Vol. 3B §16.3.2
+ * "Error-Reporting Register Banks").
+ */
 const machineCheckBank = (n: number): [number, Msr][] =>
   Array.from({ length: 4 }, (_, register): [number, Msr] => {
+    const index = MSR.MC0_CTL + n * 4 + register;
     const offset = SLOT.MC + (n * 4 + register) * 8;
+    if (register >= 2) return [index, { offset }];
     const control = register === 0;
-    return [
-      MSR.MC0_CTL + n * 4 + register,
-      {
-        offset,
-        write: (cpu, low, high) => {
-          const zero = low === 0 && high === 0;
-          return (zero || (control && low === -1 && high === -1)) && store(offset, cpu, low, high);
-        },
-      },
-    ];
+    const write: Msr['write'] = (cpu, low, high) => {
+      const zero = low === 0 && high === 0;
+      return (zero || (control && low === -1 && high === -1)) && store(offset, cpu, low, high);
+    };
+    return [index, { offset, write }];
   });
 
 const range = <T>(count: number, make: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => make(n));
@@ -277,8 +278,8 @@ export function readMsr(cpu: Processor, index: number): boolean {
   }
   const value = msr === undefined ? cpu.platform.readMsr(index) : msr.read?.(cpu);
   if (value === undefined) return false;
-  cpu.low = Number(value & 0xffff_ffffn) | 0;
-  cpu.high = Number((value >> 32n) & 0xffff_ffffn) | 0;
+  cpu.low = lowHalf(value);
+  cpu.high = highHalf(value);
   return true;
 }
 

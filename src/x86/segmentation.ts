@@ -20,6 +20,7 @@ import {
   setSegment,
   typeOf,
 } from './descriptors.ts';
+import { isCanonicalHigh } from './linear.ts';
 import { in64BitMode, inLongMode } from './mode.ts';
 import { ACCESS, type Processor } from './processor.ts';
 import { ATTR, CR0, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from './state.ts';
@@ -151,16 +152,22 @@ function commitSystemSegment(cpu: Processor, segment: number, selector: number):
     // Bits 12:8 of the last dword are the type of a descriptor there, and must be 0.
     if ((cpu.high & 0x1f00) !== 0) cpu.raise(VECTOR.GP, selector & 0xfffc);
     baseHigh = cpu.low;
+    if (!isCanonicalHigh(baseHigh)) cpu.raise(VECTOR.GP, selector & 0xfffc);
   }
   setSegment(words, segment, selector, low, high);
   words[(STATE.segments + segment * SEGMENT_BYTES + SEGMENT.base + 4) >> 2] = baseHigh;
 }
 
-/** After a change to an outer privilege level: data segments that it may not use become null. */
+/**
+ * After a change to an outer privilege level: data segments that it may not use become null. Silicon keeps their bases,
+ * which 64-bit mode goes on using for FS and GS.
+ */
 export function dropInnerSegments(words: Int32Array, cpl: number): void {
   for (const segment of [SEG.ES, SEG.FS, SEG.GS, SEG.DS]) {
     const attributes = attributesOf(words, segment);
     if ((attributes & ATTR.UNUSABLE) !== 0) continue;
-    if (!isConformingCode(attributes) && dplOf(attributes) < cpl) setNullSegment(words, segment, 0);
+    if (isConformingCode(attributes) || dplOf(attributes) >= cpl) continue;
+    words[(STATE.segments + segment * SEGMENT_BYTES + SEGMENT.selector) >> 2] = 0;
+    words[(STATE.segments + segment * SEGMENT_BYTES + SEGMENT.attributes) >> 2] = ATTR.UNUSABLE;
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { deliverException, deliverInterrupt } from '../../x86/interrupts.ts';
 import { ATTR, CR4, EFER, GPR, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
-import { AT, SELECTOR, SystemMachine } from './system-machine.cases.ts';
+import { AT, descriptor, SELECTOR, SystemMachine } from './system-machine.cases.ts';
 
 const P = 0x80;
 const long = (): SystemMachine => new SystemMachine().enterLongMode();
@@ -158,12 +158,15 @@ describe('IRETQ', () => {
     expect(machine.cpu.words.slice(0, STATE.gdtrBase >> 2)).toEqual(before);
   });
 
-  test('to CPL 3 nulls data segments of CPL 0', () => {
+  test('to CPL 3 nulls data segments of CPL 0 and keeps their bases', () => {
     const machine = long();
     returnFrame(machine, [AT.USER_CODE, SELECTOR.USER_CODE64, 0x202, 0x1234, SELECTOR.USER_DATA]);
+    const gsBase = STATE.segments + SEG.GS * SEGMENT_BYTES + SEGMENT.base;
+    machine.cpu.setU64(gsBase, 0x40_0000n);
     expect(machine.run('48cf')).toBeUndefined();
     expect(machine.selector(SEG.DS)).toBe(0);
     expect(machine.attributes(SEG.GS) & ATTR.UNUSABLE).not.toBe(0);
+    expect(machine.cpu.u64(gsBase)).toBe(0x40_0000n);
     expect(machine.gpr(GPR.RSP)).toBe(0x1234n);
     expect(machine.cpu.u32(STATE.cpl)).toBe(3);
   });
@@ -385,6 +388,26 @@ describe('control registers', () => {
   });
 });
 
+describe('LTR and LLDT in 64-bit mode', () => {
+  test.each([
+    { name: 'LTR', code: '0f00d8', access: P | 9 },
+    { name: 'LLDT', code: '0f00d0', access: P | 2 },
+  ])('$name takes a base of 64 bits, which must be canonical', ({ code, access }) => {
+    const machine = long();
+    machine.setDescriptor(SELECTOR.GATE, descriptor(0x1234_5678, 0x67, access, 0));
+    machine.memory.writeU64(AT.GDT + SELECTOR.GATE + 8, 0xffff_8000n);
+    machine.setGpr(GPR.RAX, BigInt(SELECTOR.GATE));
+    expect(machine.run(code)).toBeUndefined();
+    const segment = code === '0f00d8' ? SEG.TR : SEG.LDTR;
+    expect(machine.cpu.u64(STATE.segments + segment * SEGMENT_BYTES + SEGMENT.base)).toBe(0xffff_8000_1234_5678n);
+    machine.setDescriptor(SELECTOR.GATE, descriptor(0, 0x67, access, 0));
+    machine.memory.writeU64(AT.GDT + SELECTOR.GATE + 8, 0x8000n);
+    expect(machine.run(code)).toBe('13(48)');
+    machine.memory.writeU64(AT.GDT + SELECTOR.GATE + 8, 1n << 40n);
+    expect(machine.run(code)).toBe('13(48)');
+  });
+});
+
 describe('MSRs and CPUID', () => {
   const wrmsr = (machine: SystemMachine, index: number, value: bigint): string | undefined => {
     machine.setGpr(GPR.RCX, BigInt(index));
@@ -406,6 +429,7 @@ describe('MSRs and CPUID', () => {
     { name: 'MTRR pair', index: 0x201, value: 0xff_8000_0800n },
     { name: 'TSC', index: 0x10, value: 0x55n },
     { name: 'MISC_ENABLE', index: 0x1a0, value: 0x4_00c5_1889n },
+    { name: 'MC0_ADDR', index: 0x402, value: 0xffff_ffff_ffff_ffffn },
     { name: 'MC0_CTL', index: 0x400, value: 0xffff_ffff_ffff_ffffn },
   ])('$name reads back what was written', ({ index, value }) => {
     const machine = long();

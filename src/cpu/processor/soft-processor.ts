@@ -1,5 +1,6 @@
 import type { GuestMemory } from '../../memory/guest-memory.ts';
 import type { CpuTraits } from '../../x86/cpuid/traits.ts';
+import { highHalf, lowHalf } from '../../x86/halves.ts';
 import type { Instruction } from '../../x86/instruction.ts';
 import { isCanonicalHigh } from '../../x86/linear.ts';
 import { updateDerivedState } from '../../x86/mode.ts';
@@ -18,18 +19,6 @@ const RIP = STATE.rip >> 2;
 const CPL = STATE.cpl >> 2;
 const MODE_WORD = STATE.mode >> 2;
 const WORD_MASK = 0xffff_ffffn;
-
-/** Halves of a bigint by way of memory: faster than bigint arithmetic. */
-const splitter = new BigInt64Array(1);
-const halves = new Int32Array(splitter.buffer);
-function lowOf(value: bigint): number {
-  splitter[0] = value;
-  return halves[0] as number;
-}
-function highOf(value: bigint): number {
-  splitter[0] = value;
-  return halves[1] as number;
-}
 
 export interface SoftProcessorOptions {
   /** Guest RAM; the vCPU's state lies in the same buffer, STATE.SIZE_BYTES from `stateBase` (a multiple of 8). */
@@ -165,7 +154,7 @@ export class SoftProcessor implements Processor {
 
   #mapMemory(segment: number, offset: bigint, bytes: number, access: Access): void {
     const segments = this.#segments;
-    segments.form(segment, lowOf(offset), highOf(offset), bytes, access === ACCESS.WRITE);
+    segments.form(segment, lowHalf(offset), highHalf(offset), bytes, access === ACCESS.WRITE);
     const privilege = this.#privilege(false);
     if (privilege === PRIVILEGE.USER) this.#checkAlignment(segments.low, bytes);
     this.linear.map(segments.low, segments.high, bytes, access, privilege);
@@ -193,22 +182,22 @@ export class SoftProcessor implements Processor {
 
   linearAddress(segment: number, offset: bigint, bytes: number, access: Access): bigint {
     const segments = this.#segments;
-    segments.form(segment, lowOf(offset), highOf(offset), bytes, access === ACCESS.WRITE);
+    segments.form(segment, lowHalf(offset), highHalf(offset), bytes, access === ACCESS.WRITE);
     return (BigInt(segments.high >>> 0) << 32n) | BigInt(segments.low >>> 0);
   }
 
   readLinear(linear: bigint, bytes: number, supervisor: boolean): bigint {
-    this.#mapLinear(lowOf(linear), highOf(linear), bytes, ACCESS.READ, supervisor);
+    this.#mapLinear(lowHalf(linear), highHalf(linear), bytes, ACCESS.READ, supervisor);
     return this.linear.getInteger(bytes);
   }
 
   writeLinear(linear: bigint, bytes: number, value: bigint, supervisor: boolean): void {
-    this.#mapLinear(lowOf(linear), highOf(linear), bytes, ACCESS.WRITE, supervisor);
+    this.#mapLinear(lowHalf(linear), highHalf(linear), bytes, ACCESS.WRITE, supervisor);
     this.linear.setInteger(bytes, value);
   }
 
   probeLinear(linear: bigint, bytes: number, access: Access, supervisor: boolean): void {
-    this.#mapLinear(lowOf(linear), highOf(linear), bytes, access, supervisor);
+    this.#mapLinear(lowHalf(linear), highHalf(linear), bytes, access, supervisor);
   }
 
   loadSupervisor64(linearLow: number, linearHigh: number): void {
@@ -284,7 +273,7 @@ export class SoftProcessor implements Processor {
 
   flushTlbPage(linear: bigint): void {
     this.linear.translations.flush();
-    this.#cache.flushPage(lowOf(linear), highOf(linear));
+    this.#cache.flushPage(lowHalf(linear), highHalf(linear));
   }
 
   branchTo(rip: bigint): void {

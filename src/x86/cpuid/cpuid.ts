@@ -52,7 +52,7 @@ export function createCpuid(options: CpuidOptions): Cpuid {
       }
       if (leaf >= EXTENDED_BASE && leaf <= EXTENDED_MAX) return extendedLeaf(model, leaf);
       // Beyond the ranges, Intel's processors answer as for the highest basic leaf.
-      return basicLeaf(model, leaf <= BASIC_MAX ? leaf : BASIC_MAX, subleaf);
+      return basicLeaf(model, Math.min(leaf, BASIC_MAX), subleaf);
     },
   };
 }
@@ -166,19 +166,20 @@ const brandLeaf = (part: number): Leaf => {
   return [word(0), word(1), word(2), word(3)];
 };
 
+/** By leaf less EXTENDED_BASE. */
 const EXTENDED: Readonly<Record<number, (model: Model) => Leaf>> = {
-  [0x8000_0000]: () => [EXTENDED_MAX, 0, 0, 0],
-  [0x8000_0001]: (model) => featureLeaf(model.features, 0x8000_0001, 0),
-  [0x8000_0002]: () => brandLeaf(0),
-  [0x8000_0003]: () => brandLeaf(1),
-  [0x8000_0004]: () => brandLeaf(2),
+  0: () => [EXTENDED_MAX, 0, 0, 0],
+  1: (model) => featureLeaf(model.features, 0x8000_0001, 0),
+  2: () => brandLeaf(0),
+  3: () => brandLeaf(1),
+  4: () => brandLeaf(2),
   // L2: [31:16] KiB  [15:12] 8: 16 ways  [7:0] line
-  [0x8000_0006]: () => [0, 0, (1024 << 16) | (8 << 12) | LINE_BYTES, 0],
-  [0x8000_0007]: (model) => featureLeaf(model.features, 0x8000_0007, 0),
+  6: () => [0, 0, (1024 << 16) | (8 << 12) | LINE_BYTES, 0],
+  7: (model) => featureLeaf(model.features, 0x8000_0007, 0),
   // [7:0] physical  [15:8] linear address bits
-  [0x8000_0008]: (model) => [PHYSICAL_ADDRESS_BITS | ((model.features.has('lm') ? 48 : 32) << 8), 0, 0, 0],
+  8: (model) => [PHYSICAL_ADDRESS_BITS | ((model.features.has('lm') ? 48 : 32) << 8), 0, 0, 0],
 };
 
 function extendedLeaf(model: Model, leaf: number): Leaf {
-  return EXTENDED[leaf]?.(model) ?? NOTHING;
+  return EXTENDED[leaf - EXTENDED_BASE]?.(model) ?? NOTHING;
 }

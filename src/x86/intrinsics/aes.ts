@@ -1,5 +1,5 @@
 import type { Intrinsic, IntrinsicTable } from './intrinsic.ts';
-import { fromNumbers, toNumbers } from './lanes.ts';
+import { ARGUMENT_WORDS, overWords } from './words.ts';
 
 /** AES-NI: SDM Vol. 1 §12.13 "Intel Advanced Encryption Standard Instructions", FIPS 197. */
 
@@ -31,46 +31,61 @@ S_BOX.forEach((value, byte) => {
   INVERSE_S_BOX[value] = byte;
 });
 
-const products = (factor: number): Readonly<Uint8Array> =>
-  Uint8Array.from({ length: 256 }, (_, byte) => multiply(byte, factor));
-const [BY_2, BY_3, BY_9, BY_11, BY_13, BY_14] = [2, 3, 9, 11, 13, 14].map(products) as [
-  Readonly<Uint8Array>,
-  Readonly<Uint8Array>,
-  Readonly<Uint8Array>,
-  Readonly<Uint8Array>,
-  Readonly<Uint8Array>,
-  Readonly<Uint8Array>,
-];
-
-type State = readonly number[];
+const products = (factor: number): Uint8Array => Uint8Array.from({ length: 256 }, (_, byte) => multiply(byte, factor));
+const [BY_1, BY_2, BY_3] = [products(1), products(2), products(3)];
+const [BY_9, BY_11, BY_13, BY_14] = [products(9), products(11), products(13), products(14)];
 
 /** Byte i of the state is row i & 3, column i >> 2; row r turns left by r columns, or right. */
-const SHIFTED = Array.from({ length: 16 }, (_, i) => (i + 4 * (i & 3)) & 15);
-const INVERSE_SHIFTED = Array.from({ length: 16 }, (_, i) => (i - 4 * (i & 3)) & 15);
+const SHIFTED = Uint8Array.from({ length: 16 }, (_, i) => (i + 4 * (i & 3)) & 15);
+const INVERSE_SHIFTED = Uint8Array.from({ length: 16 }, (_, i) => (i - 4 * (i & 3)) & 15);
 
-const substitute = (state: State): State => SHIFTED.map((from) => S_BOX[state[from]!]!);
-const inverseSubstitute = (state: State): State => INVERSE_SHIFTED.map((from) => INVERSE_S_BOX[state[from]!]!);
+/** The state, and what a step makes of it. Module state, so that a round allocates nothing. */
+const state = new Uint8Array(16);
+const substituted = new Uint8Array(16);
 
-/** Byte `i`'s neighbour `step` rows below in its column. */
-const below = (state: State, i: number, step: number): number => state[(i & 12) | ((i + step) & 3)]!;
+function load(words: Int32Array, at: number): void {
+  for (let i = 0; i < 16; i++) state[i] = words[at + (i >> 2)]! >> (8 * (i & 3));
+}
 
-const mixColumns = (state: State): State =>
-  state.map((byte, i) => BY_2[byte]! ^ BY_3[below(state, i, 1)]! ^ below(state, i, 2) ^ below(state, i, 3));
+/** Rows shifted and bytes substituted, from `state` to `substituted`. */
+function substitute(from: Uint8Array, box: Uint8Array): void {
+  for (let i = 0; i < 16; i++) substituted[i] = box[state[from[i]!]!]!;
+}
 
-const inverseMixColumns = (state: State): State =>
-  state.map(
-    (byte, i) => BY_14[byte]! ^ BY_11[below(state, i, 1)]! ^ BY_13[below(state, i, 2)]! ^ BY_9[below(state, i, 3)]!,
-  );
+const wordOf = (bytes: Uint8Array, i: number): number =>
+  bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
 
-/** One round: the state goes through `steps`, then the round key is added. */
-const round = (...steps: readonly ((state: State) => State)[]): Intrinsic => ({
-  kind: 'pure',
-  evaluate: ([state, key]) =>
-    fromNumbers(
-      steps.reduce((s, step) => step(s), toNumbers(state!, 8) as State),
-      8,
-    ) ^ key!,
-});
+/** A column whose first byte is `i`, mixed: row r is the sum of the column's bytes, r, r + 1, …, times the factors. */
+function mixed(bytes: Uint8Array, i: number, factors: readonly Uint8Array[]): number {
+  let word = 0;
+  for (let row = 0; row < 4; row++) {
+    let byte = 0;
+    for (let step = 0; step < 4; step++) byte ^= factors[step]![bytes[i + ((row + step) & 3)]!]!;
+    word |= byte << (8 * row);
+  }
+  return word;
+}
+
+const MIX = [BY_2, BY_3, BY_1, BY_1];
+const INVERSE_MIX = [BY_14, BY_11, BY_13, BY_9];
+
+interface Round {
+  readonly shifted: Uint8Array;
+  readonly box: Uint8Array;
+  /** The last round does not mix columns. */
+  readonly mix?: readonly Uint8Array[];
+}
+
+/** state, round key */
+const round = ({ shifted, box, mix }: Round): Intrinsic =>
+  overWords((words, at) => {
+    load(words, at);
+    substitute(shifted, box);
+    for (let n = 0; n < 4; n++) {
+      const word = mix === undefined ? wordOf(substituted, 4 * n) : mixed(substituted, 4 * n, mix);
+      words[at + n] = word ^ words[at + ARGUMENT_WORDS + n]!;
+    }
+  });
 
 const substituteWord = (word: number): number =>
   S_BOX[word & 0xff]! |
@@ -80,21 +95,26 @@ const substituteWord = (word: number): number =>
 
 const rotateWord = (word: number): number => (word >>> 8) | (word << 24);
 
-/** SDM Vol. 2A "AESKEYGENASSIST". */
-function keyAssist(source: bigint, roundConstant: bigint): bigint {
-  const [, x1, , x3] = toNumbers(source, 32);
-  const words = [x1!, x3!].flatMap((x) => {
-    const word = substituteWord(x);
-    return [word, rotateWord(word) ^ Number(roundConstant)];
-  });
-  return fromNumbers(words, 32);
-}
+const forward = { shifted: SHIFTED, box: S_BOX };
+const backward = { shifted: INVERSE_SHIFTED, box: INVERSE_S_BOX };
 
 export const aesIntrinsics: IntrinsicTable = {
-  AESENC: round(substitute, mixColumns),
-  AESENCLAST: round(substitute),
-  AESDEC: round(inverseSubstitute, inverseMixColumns),
-  AESDECLAST: round(inverseSubstitute),
-  AESIMC: { kind: 'pure', evaluate: ([a]) => fromNumbers(inverseMixColumns(toNumbers(a!, 8)), 8) },
-  AESKEYGENASSIST: { kind: 'pure', evaluate: ([a, imm8]) => keyAssist(a!, imm8!) },
+  AESENC: round({ ...forward, mix: MIX }),
+  AESENCLAST: round(forward),
+  AESDEC: round({ ...backward, mix: INVERSE_MIX }),
+  AESDECLAST: round(backward),
+  AESIMC: overWords((words, at) => {
+    load(words, at);
+    for (let n = 0; n < 4; n++) words[at + n] = mixed(state, 4 * n, INVERSE_MIX);
+  }),
+  /** source, round constant: SDM Vol. 2A "AESKEYGENASSIST". */
+  AESKEYGENASSIST: overWords((words, at) => {
+    const low = substituteWord(words[at + 1]!);
+    const high = substituteWord(words[at + 3]!);
+    const constant = words[at + ARGUMENT_WORDS]!;
+    words[at] = low;
+    words[at + 1] = rotateWord(low) ^ constant;
+    words[at + 2] = high;
+    words[at + 3] = rotateWord(high) ^ constant;
+  }),
 };

@@ -1,4 +1,5 @@
 import type { Intrinsic, IntrinsicTable } from './intrinsic.ts';
+import { ARGUMENT_WORDS, overWords, setResult } from './words.ts';
 
 const pure = (evaluate: (args: readonly bigint[]) => bigint): Intrinsic => ({ kind: 'pure', evaluate });
 
@@ -18,13 +19,14 @@ const CRC32C_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return remainder;
 });
 
-function crc32c(crc: bigint, data: bigint, bits: bigint): bigint {
-  let remainder = Number(crc & 0xffff_ffffn);
-  for (let shift = 0n; shift < bits; shift += 8n) {
-    const byte = Number((data >> shift) & 0xffn);
+function crc32c(words: Int32Array, at: number): void {
+  let remainder = words[at]!;
+  const bits = words[at + 2 * ARGUMENT_WORDS]!;
+  for (let place = 0; place < bits; place += 8) {
+    const byte = words[at + ARGUMENT_WORDS + (place >> 5)]! >>> (place & 31);
     remainder = (remainder >>> 8) ^ CRC32C_TABLE[(remainder ^ byte) & 0xff]!;
   }
-  return BigInt(remainder >>> 0);
+  setResult(words, at, remainder);
 }
 
 /** Moves low bits of `source` to the places of mask's bits, or (gather) the other way round. */
@@ -56,7 +58,7 @@ export const integerIntrinsics: IntrinsicTable = {
   }),
   'IDIV.quotient': pure(([high, low, divisor]) => u64(signed128(high!, low!) / i64(divisor!))),
   /** CRC so far, data, bits of data. */
-  CRC32: pure(([crc, data, bits]) => crc32c(crc!, data!, bits!)),
+  CRC32: overWords(crc32c),
   PDEP: pure(([source, mask]) => depositBits(source!, mask!)),
   PEXT: pure(([source, mask]) => extractBits(source!, mask!)),
 };

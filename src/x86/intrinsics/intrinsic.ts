@@ -5,6 +5,8 @@
 export interface Intrinsic {
   readonly kind: 'pure';
   readonly evaluate: (args: readonly bigint[]) => bigint;
+  /** The same on words of the scratch, without bigints; made by `overWords`. */
+  readonly inPlace?: (words: Int32Array, at: number) => void;
 }
 
 /**

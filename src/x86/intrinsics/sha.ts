@@ -1,14 +1,7 @@
-import type { Intrinsic, IntrinsicTable } from './intrinsic.ts';
-import { fromNumbers, toNumbers } from './lanes.ts';
+import type { IntrinsicTable } from './intrinsic.ts';
+import { ARGUMENT_WORDS, overWords } from './words.ts';
 
 /** SHA extensions: SDM Vol. 2B "SHA1RNDS4" and following, FIPS 180-4. Words are numbered from the lowest lane. */
-
-type Words = readonly number[];
-
-const overWords = (evaluate: (a: Words, b: Words, third: bigint) => Words): Intrinsic => ({
-  kind: 'pure',
-  evaluate: ([a, b, third]) => fromNumbers(evaluate(toNumbers(a!, 32), toNumbers(b!, 32), third ?? 0n), 32),
-});
 
 const rotateLeft = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 const rotateRight = (x: number, n: number): number => rotateLeft(x, 32 - n);
@@ -25,24 +18,55 @@ const SHA1_GROUPS = [
   { f: parity, k: 0xca62c1d6 },
 ] as const;
 
-/** a: D C B A; b: W3 W2 W1 and W0 + E. */
-function sha1Rounds(state: Words, message: Words, imm8: bigint): Words {
-  const { f, k } = SHA1_GROUPS[Number(imm8 & 3n) as 0 | 1 | 2 | 3];
-  let [d, c, b, a] = state as [number, number, number, number];
-  let e = 0;
-  for (const w of message.toReversed()) {
-    const next = (f(b, c, d) + rotateLeft(a, 5) + w + e + k) | 0;
-    [a, b, c, d, e] = [next, a, rotateLeft(b, 30), c, d];
-  }
-  return [d, c, b, a];
+const B = ARGUMENT_WORDS;
+const THIRD = 2 * ARGUMENT_WORDS;
+
+/** Writes the result, lowest lane first. */
+function set(words: Int32Array, at: number, w0: number, w1: number, w2: number, w3: number): void {
+  words[at] = w0;
+  words[at + 1] = w1;
+  words[at + 2] = w2;
+  words[at + 3] = w3;
 }
 
-function sha1Schedule2(a: Words, b: Words): Words {
-  const w16 = rotateLeft(a[3]! ^ b[2]!, 1);
-  const w17 = rotateLeft(a[2]! ^ b[1]!, 1);
-  const w18 = rotateLeft(a[1]! ^ b[0]!, 1);
-  const w19 = rotateLeft(a[0]! ^ w16, 1);
-  return [w19, w18, w17, w16];
+/** State D C B A; message W3 W2 W1 and W0 + E; group. */
+function sha1Rounds(words: Int32Array, at: number): void {
+  const { f, k } = SHA1_GROUPS[(words[at + THIRD]! & 3) as 0 | 1 | 2 | 3];
+  let d = words[at]!;
+  let c = words[at + 1]!;
+  let b = words[at + 2]!;
+  let a = words[at + 3]!;
+  let e = 0;
+  for (let n = 3; n >= 0; n--) {
+    const next = (f(b, c, d) + rotateLeft(a, 5) + words[at + B + n]! + e + k) | 0;
+    e = d;
+    d = c;
+    c = rotateLeft(b, 30);
+    b = a;
+    a = next;
+  }
+  set(words, at, d, c, b, a);
+}
+
+function sha1Schedule1(words: Int32Array, at: number): void {
+  const a0 = words[at]!;
+  const a1 = words[at + 1]!;
+  const b2 = words[at + B + 2]!;
+  const b3 = words[at + B + 3]!;
+  set(words, at, b2 ^ a0, b3 ^ a1, a0 ^ words[at + 2]!, a1 ^ words[at + 3]!);
+}
+
+function sha1Schedule2(words: Int32Array, at: number): void {
+  const w16 = rotateLeft(words[at + 3]! ^ words[at + B + 2]!, 1);
+  const w17 = rotateLeft(words[at + 2]! ^ words[at + B + 1]!, 1);
+  const w18 = rotateLeft(words[at + 1]! ^ words[at + B]!, 1);
+  const w19 = rotateLeft(words[at]! ^ w16, 1);
+  set(words, at, w19, w18, w17, w16);
+}
+
+function sha1NextE(words: Int32Array, at: number): void {
+  const e = rotateLeft(words[at + 3]!, 30);
+  set(words, at, words[at + B]!, words[at + B + 1]!, words[at + B + 2]!, words[at + B + 3]! + e);
 }
 
 /** FIPS 180-4 §4.1.2. */
@@ -51,32 +75,48 @@ const bigSigma1 = (x: number): number => rotateRight(x, 6) ^ rotateRight(x, 11) 
 const sigma0 = (x: number): number => rotateRight(x, 7) ^ rotateRight(x, 18) ^ (x >>> 3);
 const sigma1 = (x: number): number => rotateRight(x, 17) ^ rotateRight(x, 19) ^ (x >>> 10);
 
-/** a: H G D C; b: F E B A; third: W + K of two rounds in its low words. */
-function sha256Rounds(low: Words, high: Words, inputs: bigint): Words {
-  let [h, g, d, c] = low as [number, number, number, number];
-  let [f, e, b, a] = high as [number, number, number, number];
-  for (const wk of toNumbers(inputs, 32).slice(0, 2)) {
-    const t1 = (h + bigSigma1(e) + choose(e, f, g) + wk) | 0;
+/** State H G D C, then F E B A; third, W + K of two rounds in its low words. */
+function sha256Rounds(words: Int32Array, at: number): void {
+  let h = words[at]!;
+  let g = words[at + 1]!;
+  let d = words[at + 2]!;
+  let c = words[at + 3]!;
+  let f = words[at + B]!;
+  let e = words[at + B + 1]!;
+  let b = words[at + B + 2]!;
+  let a = words[at + B + 3]!;
+  for (let n = 0; n < 2; n++) {
+    const t1 = (h + bigSigma1(e) + choose(e, f, g) + words[at + THIRD + n]!) | 0;
     const t2 = (bigSigma0(a) + majority(a, b, c)) | 0;
-    [a, b, c, d, e, f, g, h] = [(t1 + t2) | 0, a, b, c, (d + t1) | 0, e, f, g];
+    h = g;
+    g = f;
+    f = e;
+    e = (d + t1) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (t1 + t2) | 0;
   }
-  return [f, e, b, a];
+  set(words, at, f, e, b, a);
 }
 
-function sha256Schedule2(a: Words, b: Words): Words {
-  const w16 = (a[0]! + sigma1(b[2]!)) | 0;
-  const w17 = (a[1]! + sigma1(b[3]!)) | 0;
-  const w18 = (a[2]! + sigma1(w16)) | 0;
-  const w19 = (a[3]! + sigma1(w17)) | 0;
-  return [w16, w17, w18, w19];
+function sha256Schedule1(words: Int32Array, at: number): void {
+  // Ascending: each word needs the next one's old value.
+  for (let n = 0; n < 4; n++) words[at + n]! += sigma0(n < 3 ? words[at + n + 1]! : words[at + B]!);
+}
+
+function sha256Schedule2(words: Int32Array, at: number): void {
+  const w16 = (words[at]! + sigma1(words[at + B + 2]!)) | 0;
+  const w17 = (words[at + 1]! + sigma1(words[at + B + 3]!)) | 0;
+  set(words, at, w16, w17, words[at + 2]! + sigma1(w16), words[at + 3]! + sigma1(w17));
 }
 
 export const shaIntrinsics: IntrinsicTable = {
   SHA1RNDS4: overWords(sha1Rounds),
-  SHA1NEXTE: overWords((a, [b0, b1, b2, b3]) => [b0!, b1!, b2!, (b3! + rotateLeft(a[3]!, 30)) | 0]),
-  SHA1MSG1: overWords((a, b) => [b[2]! ^ a[0]!, b[3]! ^ a[1]!, a[0]! ^ a[2]!, a[1]! ^ a[3]!]),
+  SHA1NEXTE: overWords(sha1NextE),
+  SHA1MSG1: overWords(sha1Schedule1),
   SHA1MSG2: overWords(sha1Schedule2),
   SHA256RNDS2: overWords(sha256Rounds),
-  SHA256MSG1: overWords((a, b) => a.map((w, n) => (w + sigma0(n < 3 ? a[n + 1]! : b[0]!)) | 0)),
+  SHA256MSG1: overWords(sha256Schedule1),
   SHA256MSG2: overWords(sha256Schedule2),
 };

@@ -1,19 +1,15 @@
-import type { Emitter, Int, Vec } from '../emitter.ts';
+import type { Emitter, Int } from '../emitter.ts';
 import { describe } from '../semantics.ts';
 import { GPR } from '../state.ts';
 import { mnemonics } from './mnemonics.ts';
 
 /**
- * String and text processing of SSE4.2: SDM Vol. 1 §5.11.1, Vol. 2B §4.1 "Imm8 Control Byte Operation". The intrinsic
- * PCMPSTR gives [15:0] IntRes2 [20:16] index [24] CF [25] ZF [26] SF [27] OF.
+ * String and text processing of SSE4.2: SDM Vol. 1 §5.11.1, Vol. 2B §4.1 "Imm8 Control Byte Operation". The intrinsics
+ * PCMPISTR and PCMPESTR give [15:0] IntRes2 [20:16] index [24] CF [25] ZF [26] SF [27] OF.
  */
 
-type Inputs = { readonly a: Vec; readonly b: Vec; readonly control: Int; readonly lengthA: Int; readonly lengthB: Int };
-
 /** Ends like the mnemonic: index to ECX, or mask to XMM0; and the flags. */
-function finish(e: Emitter, kind: 'index' | 'mask', inputs: Inputs): void {
-  const { a, b, control, lengthA, lengthB } = inputs;
-  const outcome = e.intrinsic('PCMPSTR', [a, b, control, lengthA, lengthB], 'int');
+function finish(e: Emitter, kind: 'index' | 'mask', outcome: Int, control: Int): void {
   if (kind === 'index') {
     e.setGpr(GPR.RCX, e.and(e.truncate(e.shr(outcome, e.int(64, 16)), 32), e.int(32, 31)));
   } else {
@@ -34,23 +30,18 @@ const explicitLengths = (lengthWidth: 32 | 64) =>
   mnemonics({ PCMPESTRI: 'index', PCMPESTRM: 'mask' } as const, (name, kind) =>
     describe(name, ['vsrc', 'vsrc2', 'src'], ({ e, vsrc, vsrc2, src }) => {
       const length = (register: number): Int => e.signExtend(e.gpr(register, lengthWidth), 64);
-      finish(e, kind, {
-        a: vsrc.read(),
-        b: vsrc2.read(),
-        control: e.zeroExtend(src.read(), 64),
-        lengthA: length(GPR.RAX),
-        lengthB: length(GPR.RDX),
-      });
+      const control = e.zeroExtend(src.read(), 64);
+      const inputs = [vsrc.read(), vsrc2.read(), control, length(GPR.RAX), length(GPR.RDX)];
+      finish(e, kind, e.intrinsic('PCMPESTR', inputs, 'int'), control);
     }),
   );
 export const explicitLengths32 = explicitLengths(32);
 export const explicitLengths64 = explicitLengths(64);
 
-/** Strings end at a zero element: the intrinsic finds it in the vector that it gets as length. */
+/** Strings end at a zero element. */
 export const implicitLengths = mnemonics({ PCMPISTRI: 'index', PCMPISTRM: 'mask' } as const, (name, kind) =>
   describe(name, ['vsrc', 'vsrc2', 'src'], ({ e, vsrc, vsrc2, src }) => {
-    const [a, b, control] = [vsrc.read(), vsrc2.read(), e.zeroExtend(src.read(), 64)];
-    const length = (v: Vec): Int => e.intrinsic('PCMPSTR.length', [v, control], 'int');
-    finish(e, kind, { a, b, control, lengthA: length(a), lengthB: length(b) });
+    const control = e.zeroExtend(src.read(), 64);
+    finish(e, kind, e.intrinsic('PCMPISTR', [vsrc.read(), vsrc2.read(), control], 'int'), control);
   }),
 );

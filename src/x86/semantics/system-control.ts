@@ -24,41 +24,55 @@ function registerOf(instruction: Instruction, n: number): number {
   return operand?.kind === 'control' || operand?.kind === 'debug' ? operand.index : -1;
 }
 
-const CR_READ: Readonly<Record<number, (cpu: Processor) => bigint>> = {
-  0: (cpu) => cpu.u64(STATE.cr0),
-  2: (cpu) => cpu.u64(STATE.cr2),
-  3: (cpu) => cpu.u64(STATE.cr3),
-  4: (cpu) => cpu.u64(STATE.cr4),
-  8: (cpu) => BigInt(cpu.platform.readCr8()),
-};
+/** Where control registers lie in the state; CR8 is the platform's. */
+const CR_OFFSET: readonly (number | undefined)[] = [STATE.cr0, undefined, STATE.cr2, STATE.cr3, STATE.cr4];
 
-const CR_WRITE: Readonly<Record<number, (cpu: Processor, value: bigint) => void>> = {
-  0: writeCr0,
-  2: (cpu, value) => cpu.setU64(STATE.cr2, value),
-  3: writeCr3,
-  4: writeCr4,
-  8: (cpu, value) => {
-    if (value > 15n) cpu.raise(VECTOR.GP, 0);
-    cpu.platform.writeCr8(Number(value));
+const CR_WRITE: readonly (((cpu: Processor, low: number, high: number) => void) | undefined)[] = [
+  writeCr0,
+  undefined,
+  (cpu, low, high) => {
+    cpu.words[STATE.cr2 >> 2] = low;
+    cpu.words[(STATE.cr2 >> 2) + 1] = high;
   },
-};
+  writeCr3,
+  writeCr4,
+  undefined,
+  undefined,
+  undefined,
+  (cpu, low, high) => {
+    if (low >>> 0 > 15 || high !== 0) cpu.raise(VECTOR.GP, 0);
+    cpu.platform.writeCr8(low);
+  },
+];
+
+/** The word of a general-register operand, which is as wide as the mode's registers. */
+function gprWord(instruction: Instruction, n: number): number {
+  const operand = instruction.operands[n];
+  return (STATE.gpr + (operand?.kind === 'gpr' ? operand.index : 0) * 8) >> 2;
+}
 
 export const MOV_FROM_CR = procedure(
   'MOV',
   (cpu, instruction) => {
-    const read = CR_READ[registerOf(instruction, 1)];
-    if (read === undefined) cpu.raise(VECTOR.UD);
+    const index = registerOf(instruction, 1);
+    const offset = CR_OFFSET[index];
+    if (offset === undefined && index !== 8) cpu.raise(VECTOR.UD);
     requireCpl0(cpu);
-    cpu.writeOperand(instruction, 0, read(cpu));
+    const { words } = cpu;
+    const to = gprWord(instruction, 0);
+    words[to] = offset === undefined ? cpu.platform.readCr8() : (words[offset >> 2] as number);
+    words[to + 1] = offset === undefined || instruction.operandSize !== 64 ? 0 : (words[(offset >> 2) + 1] as number);
   },
   { endsBlock: false },
 );
 
 export const MOV_TO_CR = procedure('MOV', (cpu, instruction) => {
   const write = CR_WRITE[registerOf(instruction, 0)];
-  if (write === undefined) cpu.raise(VECTOR.UD);
+  if (write === undefined) return cpu.raise(VECTOR.UD);
   requireCpl0(cpu);
-  write(cpu, cpu.readOperand(instruction, 1));
+  const from = gprWord(instruction, 1);
+  const high = instruction.operandSize === 64 ? (cpu.words[from + 1] as number) : 0;
+  write(cpu, cpu.words[from] as number, high);
 });
 
 export const MOV_FROM_DR = procedure('MOV', (cpu, instruction) => {
@@ -86,7 +100,7 @@ export const LMSW = procedure('LMSW', (cpu, instruction) => {
   const old = cpu.u32(STATE.cr0);
   const low = (source & (CR0.PE | CR0.MP | CR0.EM | CR0.TS)) | (old & CR0.PE);
   const next = (old & ~(CR0.PE | CR0.MP | CR0.EM | CR0.TS)) | low;
-  writeCr0(cpu, BigInt(next >>> 0));
+  writeCr0(cpu, next | 0, 0);
 });
 
 /** Registers get as much of CR0 as they hold, memory 16 bits. */

@@ -1,6 +1,7 @@
 import { isValidXcr0 } from '../control-registers.ts';
 import { cpuidOf } from '../cpuid/dynamic.ts';
 import { cplOf } from '../descriptors.ts';
+import { highHalf, lowHalf } from '../halves.ts';
 import { isCanonicalAddress } from '../linear.ts';
 import { in64BitMode } from '../mode.ts';
 import { readMsr, writeMsr } from '../msr.ts';
@@ -71,7 +72,7 @@ function checkTimeStampDisable(cpu: Processor): void {
 
 function readTimeStamp(cpu: Processor): void {
   const tsc = cpu.platform.readTsc();
-  setPair(cpu.words, Number(tsc & 0xffff_ffffn) | 0, Number((tsc >> 32n) & 0xffff_ffffn) | 0);
+  setPair(cpu.words, lowHalf(tsc), highHalf(tsc));
 }
 
 export const RDTSC = procedure(

@@ -32,6 +32,13 @@ function segmentOperand(instruction: Instruction, n: number): number {
   return operand?.kind === 'segment' ? operand.index : -1;
 }
 
+/** 16 bits of a general register or memory. */
+function selectorFrom(cpu: Processor, instruction: Instruction, n: number): number {
+  const operand = instruction.operands[n];
+  if (operand?.kind === 'gpr') return (cpu.words[(STATE.gpr >> 2) + operand.index * 2] as number) & 0xffff;
+  return Number(cpu.readOperand(instruction, n) & 0xffffn);
+}
+
 /** Loads a segment register; SS holds off interrupts for one instruction. */
 function load(cpu: Processor, segment: number, selector: number): void {
   loadSegment(cpu, segment, selector);
@@ -42,12 +49,21 @@ function load(cpu: Processor, segment: number, selector: number): void {
 export const MOV_TO_SEGMENT = procedure('MOV', (cpu, instruction) => {
   const segment = segmentOperand(instruction, 0);
   if (segment === SEG.CS || segment < 0) cpu.raise(VECTOR.UD);
-  load(cpu, segment, Number(cpu.readOperand(instruction, 1)));
+  load(cpu, segment, selectorFrom(cpu, instruction, 1));
 });
 
 export const MOV_FROM_SEGMENT = procedure(
   'MOV',
-  (cpu, instruction) => cpu.writeOperand(instruction, 0, cpu.readOperand(instruction, 1)),
+  (cpu, instruction) => {
+    const { words } = cpu;
+    const selector = selectorOf(words, segmentOperand(instruction, 1));
+    const to = instruction.operands[0];
+    if (to?.kind !== 'gpr' || to.width === 16) cpu.writeOperand(instruction, 0, BigInt(selector));
+    else {
+      words[(STATE.gpr >> 2) + to.index * 2] = selector;
+      words[(STATE.gpr >> 2) + to.index * 2 + 1] = 0;
+    }
+  },
   { endsBlock: false },
 );
 
