@@ -93,6 +93,8 @@ class Session {
   async #finish(reason: ExitReason): Promise<number> {
     const outcome = outcomeOf(reason);
     const status = this.#hostStatus ?? outcome.status;
+    // The guest was stopped in the middle of a line.
+    if (this.#hostStatus !== null && this.#terminal.isTerminal) this.#print('\r\n');
     this.#terminal.leave();
     await this.#emit('exit', { reason: reason.kind, ...detailsOf(reason), status }).catch(() => {});
     if (outcome.message !== null) this.#ports.stderr.write(`paravane: ${outcome.message}\n`);

@@ -114,7 +114,7 @@ function terminalWords(ports: ProcessPorts, options: RunValues): string[] {
   const term = ports.environment.TERM ?? '';
   return [
     ...(/^[\w.+-]+$/.test(term) ? [`TERM=${term}`] : []),
-    ...(columns !== undefined && rows !== undefined ? [`COLUMNS=${columns}`, `LINES=${rows}`] : []),
+    ...(columns && rows ? [`COLUMNS=${columns}`, `LINES=${rows}`] : []),
   ];
 }
 
