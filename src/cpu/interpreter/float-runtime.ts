@@ -9,16 +9,19 @@ const ENTRIES = INTRINSIC_NAMES.map((name) => intrinsics[name] as IntrinsicEntry
 /** MXCSR: exception flags in [5:0], their masks in [12:7]. */
 const EXCEPTIONS = 0x3f;
 const MASK_SHIFT = 7;
+const SCRATCH_WORDS = 48;
 
 /** Intrinsics and exact SSE arithmetic: arguments and results lie in the state's scratch. */
 export class FloatRuntime {
   readonly #view: DataView;
   readonly #base: number;
+  readonly #words: Int32Array;
 
   /** `base`: linear-memory address of the state. */
   constructor(buffer: ArrayBuffer, base: number) {
     this.#view = new DataView(buffer);
     this.#base = base;
+    this.#words = new Int32Array(buffer, base + STATE.scratch, SCRATCH_WORDS);
   }
 
   #argument(i: number): bigint {
@@ -36,6 +39,10 @@ export class FloatRuntime {
   /** 1, or 0 with a fault in the state. */
   intrinsic(number: number, count: number): number {
     const entry = ENTRIES[number] as IntrinsicEntry;
+    if (entry.kind === 'pure' && entry.inPlace !== undefined) {
+      entry.inPlace(this.#words, 0);
+      return 1;
+    }
     const args = Array.from({ length: count }, (_, i) => this.#argument(i));
     if (entry.kind === 'pure') return this.#result(entry.evaluate(args));
     const mxcsr = this.#view.getUint32(this.#base + STATE.mxcsr, true);
