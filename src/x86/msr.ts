@@ -38,7 +38,6 @@ const MSR = {
   PKG_CST_CONFIG: 0xe2,
   MTRRCAP: 0xfe,
   ARCH_CAPABILITIES: 0x10a,
-  FLUSH_CMD: 0x10b,
   BBL_CR_CTL3: 0x11e,
   MISC_FEATURES_ENABLES: 0x140,
   SYSENTER_CS: 0x174,
@@ -188,7 +187,6 @@ const ENTRIES: readonly (readonly [number, Msr])[] = [
   [MSR.FEATURE_CONTROL, { value: [1, 0] }],
   [MSR.SPEC_CTRL, { offset: SLOT.SPEC_CTRL, writableLow: 0x7, writableHigh: 0 }],
   [MSR.PRED_CMD, { write: (_cpu, low, high) => (low & ~1) === 0 && high === 0 }],
-  [MSR.FLUSH_CMD, { write: (_cpu, low, high) => (low & ~1) === 0 && high === 0 }],
   [MSR.UCODE_WRITE, { write: 'ignore' }],
   // The microcode revision is in the upper half; software writes 0 before CPUID leaf 1.
   [MSR.BIOS_SIGN_ID, { value: [0, 1], write: 'ignore' }],
