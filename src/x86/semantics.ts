@@ -63,6 +63,8 @@ export interface Procedure {
   readonly run: (cpu: Processor, instruction: Instruction) => void;
   /** Ends a run of decoded code: it may change RIP, the mode, or what is mapped. The default is true. */
   readonly endsBlock: boolean;
+  /** Whether #DB for single-stepping follows depends on TF after it, not before: software interrupts, SYSCALL, SYSRET. */
+  readonly trapsByNewFlags: boolean;
 }
 
 export type Semantics = Description | Procedure;
@@ -82,7 +84,13 @@ export const describeString = (
 export const procedure = (
   name: string,
   run: (cpu: Processor, instruction: Instruction) => void,
-  options: { endsBlock?: boolean } = {},
-): Procedure => ({ kind: 'procedure', name, run, endsBlock: options.endsBlock ?? true });
+  options: { endsBlock?: boolean; trapsByNewFlags?: boolean } = {},
+): Procedure => ({
+  kind: 'procedure',
+  name,
+  run,
+  endsBlock: options.endsBlock ?? true,
+  trapsByNewFlags: options.trapsByNewFlags ?? false,
+});
 
 export type { Width };

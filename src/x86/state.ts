@@ -65,7 +65,7 @@ export const STATE = {
   mode: 172,
   /** u32: nonzero if an interrupt, NMI or other event waits for an instruction boundary. */
   eventPending: 176,
-  /** u32: 1 for the one instruction after STI or a load of SS: no interrupt is taken before it ends. */
+  /** u32: SHADOW of the instruction before, if it was STI or a load of SS: no interrupt is taken before the next one ends. */
   interruptShadow: 180,
   /** u64: instructions retired. */
   instructionCount: 184,
@@ -147,6 +147,9 @@ export const STATE = {
   /** Bytes reserved for the struct. */
   SIZE_BYTES: 4096,
 } as const;
+
+/** Values of STATE.interruptShadow. A load of SS holds off debug exceptions too (SDM Vol. 3A §7.8.3). */
+export const SHADOW = { NONE: 0, STI: 1, SS: 2 } as const;
 
 /** Values of STATE.mmuContext: a TLB entry made under one of them says nothing about the others. */
 export const MMU_CONTEXT = {

@@ -14,8 +14,8 @@ import { RIGHTS } from './test-image.cases.ts';
  * a device. Oracle, hot and cold interpreter agree in all of it, and a fault leaves the state as it was.
  */
 
-const seed = Number(process.env['CONFORMANCE_SEED'] ?? 1) >>> 0;
-const factor = Number(process.env['CONFORMANCE_FACTOR'] ?? 1);
+const seed = Number(process.env.CONFORMANCE_SEED ?? 1) >>> 0;
+const factor = Number(process.env.CONFORMANCE_FACTOR ?? 1);
 const CASES = Math.ceil(2 * factor);
 
 const oracle = new OracleTestCpu(RAM_BYTES);

@@ -4,7 +4,8 @@ import { Decoder } from '../../x86/decoder.ts';
 import { opcodeMaps } from '../../x86/opcodes/maps.ts';
 import { ACCESS, type Platform } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
-import { STATE } from '../../x86/state.ts';
+import type { Procedure } from '../../x86/semantics.ts';
+import { RFLAGS, SHADOW, STATE } from '../../x86/state.ts';
 import { RECORD, STATUS } from '../ir/record.ts';
 import type { Mmio } from '../processor/mmio.ts';
 import { SoftProcessor } from '../processor/soft-processor.ts';
@@ -12,7 +13,7 @@ import { AccessPath } from './access-path.ts';
 import { CodeCache } from './code-cache.ts';
 import { CodeLookup } from './code-lookup.ts';
 import { type ColdHandler, ColdHandlers } from './cold-handlers.ts';
-import { RETRY } from './exits.ts';
+import { EXIT, RETRY } from './exits.ts';
 import { FloatRuntime } from './float-runtime.ts';
 import { enterHandler } from './handler-numbers.ts';
 import { HandlerTable } from './handler-table.ts';
@@ -23,6 +24,7 @@ import { buildRunModule } from './run-function.ts';
 import { SoftTlb } from './soft-tlb.ts';
 import { StringRuns } from './string-runs.ts';
 
+const PAGE = 4096;
 const COLD_SLOTS = 8192;
 const WORD = {
   mode: STATE.mode >> 2,
@@ -30,6 +32,10 @@ const WORD = {
   ripBase: STATE.ripBase >> 2,
   afterStore: STATE.afterStore >> 2,
   eventPending: STATE.eventPending >> 2,
+  shadow: STATE.interruptShadow >> 2,
+  rflags: STATE.rflagsSystem >> 2,
+  debugArmed: STATE.debugArmed >> 2,
+  budget: STATE.budget >> 2,
 } as const;
 
 export interface InterpreterOptions {
@@ -64,6 +70,10 @@ export class Interpreter {
     32: undefined,
     64: undefined,
   };
+  /** The last procedure that completed in the last call of run() or step(). */
+  lastProcedure: Procedure | undefined;
+  /** STATE.budget when an instruction ran that set the interrupt shadow or RF. */
+  #momentaryAt = Number.NaN;
   /** Bytes of generated modules, for `stat`. */
   runBytes = 0;
 
@@ -169,22 +179,36 @@ export class Interpreter {
   /** Runs up to `budget` instructions from STATE.rip; an EXIT. STATE.budget is what is left. */
   run(budget: number): number {
     this.lookup.sync();
-    this.words[WORD.afterStore] = 0;
-    return this.#module(this.#codeSize()).run(budget, 0);
+    return this.#enter(budget, 0);
   }
 
   /** Runs exactly one instruction (or one element of a repeated one), uncached; an EXIT. */
   step(): number {
     this.lookup.sync();
-    this.words[WORD.afterStore] = 0;
     const record = this.lookup.prepareStep(this.words[WORD.rip] as number, this.words[WORD.rip + 1] as number);
-    if (record === 0) return 1;
-    return this.#module(this.#codeSize()).run(1, record);
+    return record === 0 ? EXIT.FAULT : this.#enter(1, record);
+  }
+
+  #enter(budget: number, record: number): number {
+    const { words } = this;
+    words[WORD.afterStore] = 0;
+    this.lastProcedure = undefined;
+    this.#momentaryAt = Number.NaN;
+    const exit = this.#module(this.#codeSize()).run(budget, record);
+    const left = words[WORD.budget] as number;
+    if (left < budget && left !== this.#momentaryAt - 1) this.#endMomentary();
+    return exit;
+  }
+
+  /** Interrupt shadow and RF last for one instruction. */
+  #endMomentary(): void {
+    this.words[WORD.shadow] = SHADOW.NONE;
+    this.words[WORD.rflags] = (this.words[WORD.rflags] as number) & ~RFLAGS.RF;
   }
 
   /** Memory was changed by something else than this CPU's stores. */
   written(gpa: number, bytes: number): void {
-    if (this.code.holdsCode(gpa) || this.code.holdsCode(gpa + bytes - 1)) this.code.written(gpa, bytes);
+    if (bytes > PAGE || this.code.holdsCode(gpa) || this.code.holdsCode(gpa + bytes - 1)) this.code.written(gpa, bytes);
   }
 
   /** Data breakpoints that accesses hit since the last call (DR6 bits); only while STATE.debugArmed. */
@@ -214,12 +238,16 @@ export class Interpreter {
     const instruction = this.#handlers.procedureOf(record);
     this.#setRip(record);
     const before = words[WORD.mode] as number;
+    this.#endMomentary();
     if (!processor.runProcedure(instruction)) return STATUS.FAULT;
-    const mode = words[WORD.mode] as number;
     this.lookup.sync();
-    if (processor.halted || words[WORD.eventPending] !== 0 || ((mode ^ before) & MODE.CODE_SIZE) !== 0)
-      return STATUS.STOP;
     const { semantics } = instruction.row;
+    if (semantics.kind === 'procedure') this.lastProcedure = semantics;
+    const rflags = words[WORD.rflags] as number;
+    if (words[WORD.shadow] !== 0 || (rflags & RFLAGS.RF) !== 0) this.#momentaryAt = words[WORD.budget] as number;
+    const resized = (((words[WORD.mode] as number) ^ before) & MODE.CODE_SIZE) !== 0;
+    if (resized || processor.halted || words[WORD.eventPending] !== 0) return STATUS.STOP;
+    if ((rflags & RFLAGS.TF) !== 0 || words[WORD.debugArmed] !== 0) return STATUS.STOP;
     return semantics.kind === 'procedure' && !semantics.endsBlock && words[WORD.afterStore] === 0
       ? STATUS.NEXT
       : STATUS.BRANCH;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { deliverException, deliverInterrupt } from '../../x86/interrupts.ts';
-import { ATTR, CR0, CR4, GPR, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
+import { ATTR, CR0, CR4, GPR, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, SHADOW, STATE, VECTOR } from '../../x86/state.ts';
 import { AT, descriptor, gate, SELECTOR, SystemMachine } from './system-machine.cases.ts';
 
 const P = 0x80;
@@ -59,7 +59,7 @@ describe('segment loads', () => {
     machine.setGpr(GPR.RAX, BigInt(SELECTOR.FREE));
     expect(machine.run('8ed0')).toBeUndefined();
     expect(machine.memory.readU8(AT.GDT + SELECTOR.FREE + 5)).toBe(P | 0x13);
-    expect(machine.cpu.u32(STATE.interruptShadow)).toBe(1);
+    expect(machine.cpu.u32(STATE.interruptShadow)).toBe(SHADOW.SS);
     expect(machine.cpu.u32(STATE.segments + SEG.SS * SEGMENT_BYTES + SEGMENT.base)).toBe(0x1000);
     expect(machine.cpu.u32(STATE.segments + SEG.SS * SEGMENT_BYTES + SEGMENT.limit)).toBe(0xfff);
   });

@@ -10,7 +10,7 @@ import {
 } from '../../x86/debug.ts';
 import { deliverException, deliverInterrupt, deliverPendingFault } from '../../x86/interrupts.ts';
 import { resetProcessor } from '../../x86/reset.ts';
-import { RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
+import { RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, SHADOW, STATE, VECTOR } from '../../x86/state.ts';
 import { applyBootState } from './reset-state.ts';
 
 const WORD = {
@@ -41,6 +41,8 @@ export class SoftVcpu {
   #nmi = false;
   #exitRequested = false;
   #shutdown = false;
+  /** DR6 bits of data breakpoints that a load of SS holds back. */
+  #heldHits = 0;
   readonly #words: Int32Array;
 
   constructor(options: InterpreterOptions) {
@@ -61,7 +63,10 @@ export class SoftVcpu {
     this.#updatePending();
   }
 
-  /** Instructions retired since creation, exact at every port or memory-mapped access; an element of a repeated string instruction counts as one. */
+  /**
+   * Instructions retired since creation, exact at every port or memory-mapped access. An element of a repeated string
+   * instruction counts as one, and so does an exception: a guest that does nothing else must not stop time.
+   */
   get instructions(): number {
     return this.#retired + this.#given - (this.#words[WORD.budget] as number);
   }
@@ -95,7 +100,7 @@ export class SoftVcpu {
     this.#words[WORD.eventPending] = this.#interruptRequest || this.#nmi || this.#exitRequested ? 1 : 0;
   }
 
-  /** Runs at most `budget` instructions. */
+  /** Runs at most `budget` instructions, exceptions included. */
   run(budget: number): VcpuStop {
     const words = this.#words;
     let left = budget;
@@ -127,13 +132,12 @@ export class SoftVcpu {
 
   /** Instructions used. */
   #runFreely(budget: number): number {
-    this.#words[WORD.shadow] = 0;
+    this.#words[WORD.shadow] = SHADOW.NONE;
     const { exit, used } = this.#execute(budget, () => this.interpreter.run(budget));
-    // STI, HLT in one go: the shadow ended with HLT, whose wait any interrupt ends.
-    if (this.processor.halted) this.#words[WORD.shadow] = 0;
-    if (exit === EXIT.FAULT) this.#deliverFault();
+    if (exit === EXIT.FAULT) return used + this.#deliverFault();
     // What is left does not reach the end of the next run of records: go there one by one.
-    else if (exit === EXIT.BUDGET && used < budget) return used + this.#step();
+    if (exit === EXIT.BUDGET && used < budget) return used + this.#step();
+    if (exit === EXIT.STOP) this.#trap(false);
     return used;
   }
 
@@ -148,19 +152,27 @@ export class SoftVcpu {
     const words = this.#words;
     const armed = words[WORD.debugArmed] !== 0;
     const trapFlag = ((words[WORD.rflags] as number) & RFLAGS.TF) !== 0;
-    if (armed && this.#instructionBreakpoint()) return 0;
-    const [low, high] = [words[WORD.rip], words[WORD.rip + 1]];
-    words[WORD.shadow] = 0;
+    if (armed && this.#instructionBreakpoint()) return 1;
+    words[WORD.shadow] = SHADOW.NONE;
     const { exit, used } = this.#execute(1, () => this.interpreter.step());
-    // A fault in fetching the instruction after a branch belongs to that one: it will happen again.
-    if (exit === EXIT.FAULT && words[WORD.rip] === low && words[WORD.rip + 1] === high) {
+    if (exit === EXIT.FAULT) {
       this.interpreter.takeBreakpointHits();
-      this.#deliverFault();
-      return used;
+      this.#heldHits = 0;
+      return used + this.#deliverFault();
     }
-    const hits = armed ? this.interpreter.takeBreakpointHits() : 0;
-    if ((trapFlag || armed) && afterInstruction(this.processor, trapFlag, hits)) this.#deliver(VECTOR.DB);
+    this.#trap(trapFlag);
     return used;
+  }
+
+  /** #DB after an instruction that TF was set before, or that hit data breakpoints. */
+  #trap(trapFlag: boolean): void {
+    const words = this.#words;
+    const hits = this.interpreter.takeBreakpointHits() | this.#heldHits;
+    const byNewFlags = this.interpreter.lastProcedure?.trapsByNewFlags ?? false;
+    const single = byNewFlags ? ((words[WORD.rflags] as number) & RFLAGS.TF) !== 0 : trapFlag;
+    const held = words[WORD.shadow] === SHADOW.SS;
+    this.#heldHits = held ? hits : 0;
+    if (!held && (single || hits !== 0) && afterInstruction(this.processor, single, hits)) this.#deliver(VECTOR.DB);
   }
 
   #instructionBreakpoint(): boolean {
@@ -169,20 +181,26 @@ export class SoftVcpu {
     const hits = checkInstructionBreakpoint(cpu, cpu.u64(STATE.rip) + base);
     if (hits === 0) return false;
     recordDebugException(this.#words, hits);
+    this.#retired++;
     this.#words[WORD.rflags] = (this.#words[WORD.rflags] as number) | RFLAGS.RF;
     this.#deliver(VECTOR.DB);
     return true;
   }
 
   #deliver(vector: number): void {
+    this.#words[WORD.shadow] = SHADOW.NONE;
     if (!deliverException(this.processor, vector)) this.#shutdown = true;
     else if (vector === VECTOR.DB) enterDebugHandler(this.#words);
   }
 
-  #deliverFault(): void {
+  /** The exception in the state; it counts as one instruction. */
+  #deliverFault(): 1 {
     const isDebug = this.#words[WORD.faultVector] === VECTOR.DB;
+    this.#retired++;
+    this.#words[WORD.shadow] = SHADOW.NONE;
     if (!deliverPendingFault(this.processor)) this.#shutdown = true;
     else if (isDebug) enterDebugHandler(this.#words);
+    return 1;
   }
 
   /** NMI first, then an interrupt request if IF lets it in. */

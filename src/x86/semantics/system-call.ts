@@ -32,22 +32,29 @@ function setFlatSegments(words: Int32Array, code: number, stack: number, bits64:
   words[STATE.cpl >> 2] = cpl;
 }
 
-export const SYSCALL = procedure('SYSCALL', (cpu, instruction) => {
-  const words = cpu.words;
-  const enabled = ((words[EFER_WORD] as number) & EFER.SCE) !== 0;
-  if (!enabled || !in64BitMode(words)) {
-    syscallOutside64BitMode(cpu, enabled, cpu.nextRip(instruction));
-    return;
-  }
-  const next = ((words[RIP] as number) >>> 0) + instruction.length;
-  words[RCX] = next;
-  words[RCX + 1] = (words[RIP + 1] as number) + (next > 0xffff_ffff ? 1 : 0);
-  const flags = readRflags(words);
-  words[R11] = flags;
-  words[R11 + 1] = 0;
-  enterSystem(cpu, words, flags & ~((words[STATE.sfmask >> 2] as number) | RFLAGS.RF), true);
-  cpu.branchToWords(words[STATE.lstar >> 2] as number, words[(STATE.lstar >> 2) + 1] as number);
-});
+/** A single-stepped SYSCALL whose mask clears TF traps when SYSRET has set it again. */
+const newFlags = { trapsByNewFlags: true } as const;
+
+export const SYSCALL = procedure(
+  'SYSCALL',
+  (cpu, instruction) => {
+    const words = cpu.words;
+    const enabled = ((words[EFER_WORD] as number) & EFER.SCE) !== 0;
+    if (!enabled || !in64BitMode(words)) {
+      syscallOutside64BitMode(cpu, enabled, cpu.nextRip(instruction));
+      return;
+    }
+    const next = ((words[RIP] as number) >>> 0) + instruction.length;
+    words[RCX] = next;
+    words[RCX + 1] = (words[RIP + 1] as number) + (next > 0xffff_ffff ? 1 : 0);
+    const flags = readRflags(words);
+    words[R11] = flags;
+    words[R11 + 1] = 0;
+    enterSystem(cpu, words, flags & ~((words[STATE.sfmask >> 2] as number) | RFLAGS.RF), true);
+    cpu.branchToWords(words[STATE.lstar >> 2] as number, words[(STATE.lstar >> 2) + 1] as number);
+  },
+  newFlags,
+);
 
 function enterSystem(cpu: Processor, words: Int32Array, flags: number, bits64: boolean): void {
   writeRflags(words, flags);
@@ -73,23 +80,27 @@ function syscallOutside64BitMode(cpu: Processor, enabled: boolean, next: bigint)
   }
 }
 
-export const SYSRET = procedure('SYSRET', (cpu, instruction) => {
-  const words = cpu.words;
-  const enabled = ((words[EFER_WORD] as number) & EFER.SCE) !== 0;
-  const amd = cpu.traits.vendor === 'amd';
-  if (!enabled || !(in64BitMode(words) || (amd && inProtectedMode(words)))) cpu.raise(VECTOR.UD);
-  if (cplOf(words) !== 0) cpu.raise(VECTOR.GP, 0);
-  const bits64 = instruction.operandSize === 64;
-  const high = words[RCX + 1] as number;
-  // Intel faults here, at CPL 0; AMD lets the instruction fetch fault at CPL 3.
-  if (bits64 && !amd && !isCanonicalHigh(high)) cpu.raise(VECTOR.GP, 0);
-  const star = (words[STAR_HIGH] as number) >>> 16;
-  if (inLongMode(words)) writeRflags(words, (words[R11] as number) & ~(RFLAGS.RF | RFLAGS.VM));
-  else writeRflags(words, readRflags(words) | RFLAGS.IF);
-  setFlatSegments(words, ((star + (bits64 ? 16 : 0)) & 0xffff) | 3, ((star + 8) & 0xffff) | 3, bits64);
-  cpu.updateMode();
-  cpu.branchToWords(words[RCX] as number, bits64 ? high : 0);
-});
+export const SYSRET = procedure(
+  'SYSRET',
+  (cpu, instruction) => {
+    const words = cpu.words;
+    const enabled = ((words[EFER_WORD] as number) & EFER.SCE) !== 0;
+    const amd = cpu.traits.vendor === 'amd';
+    if (!enabled || !(in64BitMode(words) || (amd && inProtectedMode(words)))) cpu.raise(VECTOR.UD);
+    if (cplOf(words) !== 0) cpu.raise(VECTOR.GP, 0);
+    const bits64 = instruction.operandSize === 64;
+    const high = words[RCX + 1] as number;
+    // Intel faults here, at CPL 0; AMD lets the instruction fetch fault at CPL 3.
+    if (bits64 && !amd && !isCanonicalHigh(high)) cpu.raise(VECTOR.GP, 0);
+    const star = (words[STAR_HIGH] as number) >>> 16;
+    if (inLongMode(words)) writeRflags(words, (words[R11] as number) & ~(RFLAGS.RF | RFLAGS.VM));
+    else writeRflags(words, readRflags(words) | RFLAGS.IF);
+    setFlatSegments(words, ((star + (bits64 ? 16 : 0)) & 0xffff) | 3, ((star + 8) & 0xffff) | 3, bits64);
+    cpu.updateMode();
+    cpu.branchToWords(words[RCX] as number, bits64 ? high : 0);
+  },
+  newFlags,
+);
 
 export const SYSENTER = procedure('SYSENTER', (cpu) => {
   const words = cpu.words;

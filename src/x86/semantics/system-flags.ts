@@ -5,7 +5,7 @@ import { readRflags, writeRflags } from '../rflags.ts';
 import { inRealMode, inVm86 } from '../segmentation.ts';
 import { procedure } from '../semantics.ts';
 import { peekWord, pushWord, stackStep } from '../stack.ts';
-import { CR4, RFLAGS, STATE, STATUS_FLAGS, VECTOR } from '../state.ts';
+import { CR4, RFLAGS, SHADOW, STATE, STATUS_FLAGS, VECTOR } from '../state.ts';
 
 /** CLI, STI, STAC, CLAC, PUSHF, POPF with the rules of protected mode, virtual-8086 mode and their extensions. */
 
@@ -47,7 +47,9 @@ export const STI = procedure('STI', (cpu) => {
   const target = interruptFlagTarget(cpu);
   const flags = words[SYSTEM_FLAGS] as number;
   if (target === RFLAGS.VIF && (flags & RFLAGS.VIP) !== 0) cpu.raise(VECTOR.GP, 0);
-  if (target === RFLAGS.IF && (flags & RFLAGS.IF) === 0) words[STATE.interruptShadow >> 2] = 1;
+  if (target === RFLAGS.IF && (flags & RFLAGS.IF) === 0) {
+    words[STATE.interruptShadow >> 2] = SHADOW.STI;
+  }
   words[SYSTEM_FLAGS] = flags | target;
 });
 

@@ -22,7 +22,7 @@ import { readRflags, writeRflags } from '../rflags.ts';
 import { loadLdtr, loadSegment, loadTaskRegister } from '../segmentation.ts';
 import { procedure } from '../semantics.ts';
 import { peekStack, pushStack, stackWidth } from '../stack.ts';
-import { GPR, RFLAGS, SEG, STATE, VECTOR } from '../state.ts';
+import { GPR, RFLAGS, SEG, SHADOW, STATE, VECTOR } from '../state.ts';
 import { checkUmip, requireCpl0 } from './system-control.ts';
 
 /** Moves to and from segment and descriptor-table registers, and looks at descriptors (SDM Vol. 2). */
@@ -42,7 +42,7 @@ function selectorFrom(cpu: Processor, instruction: Instruction, n: number): numb
 /** Loads a segment register; SS holds off interrupts for one instruction. */
 function load(cpu: Processor, segment: number, selector: number): void {
   loadSegment(cpu, segment, selector);
-  if (segment === SEG.SS) cpu.words[STATE.interruptShadow >> 2] = 1;
+  if (segment === SEG.SS) cpu.words[STATE.interruptShadow >> 2] = SHADOW.SS;
   cpu.updateMode();
 }
 

@@ -66,21 +66,40 @@ function interrupt(cpu: Processor, instruction: Instruction, vector: number, kin
   branched(cpu);
 }
 
-/** INT n; in virtual-8086 mode IOPL and the interrupt redirection bit map decide (SDM Vol. 3B §21.3, Table 21-2). */
-export const INT = procedure('INT', (cpu, instruction) => {
-  const vector = Number(cpu.readOperand(instruction, 0) & 0xffn);
-  if (inVm86(cpu.words) && deliverVirtualInterrupt(cpu, vector, cpu.nextRip(instruction))) {
-    branched(cpu);
-    return;
-  }
-  interrupt(cpu, instruction, vector, 'software');
-});
+/** Delivery clears TF, and then no trap follows (SDM Vol. 3B §18.3.1.4 "Single-Step Exception Condition"). */
+const newFlags = { trapsByNewFlags: true } as const;
 
-export const INT3 = procedure('INT3', (cpu, instruction) => interrupt(cpu, instruction, VECTOR.BP, 'software'));
-export const INT1 = procedure('INT1', (cpu, instruction) => interrupt(cpu, instruction, VECTOR.DB, 'privileged'));
-export const INTO = procedure('INTO', (cpu, instruction) => {
-  if ((cpu.rflags() & RFLAGS.OF) !== 0) interrupt(cpu, instruction, VECTOR.OF, 'software');
-});
+/** INT n; in virtual-8086 mode IOPL and the interrupt redirection bit map decide (SDM Vol. 3B §21.3, Table 21-2). */
+export const INT = procedure(
+  'INT',
+  (cpu, instruction) => {
+    const vector = Number(cpu.readOperand(instruction, 0) & 0xffn);
+    if (inVm86(cpu.words) && deliverVirtualInterrupt(cpu, vector, cpu.nextRip(instruction))) {
+      branched(cpu);
+      return;
+    }
+    interrupt(cpu, instruction, vector, 'software');
+  },
+  newFlags,
+);
+
+export const INT3 = procedure(
+  'INT3',
+  (cpu, instruction) => interrupt(cpu, instruction, VECTOR.BP, 'software'),
+  newFlags,
+);
+export const INT1 = procedure(
+  'INT1',
+  (cpu, instruction) => interrupt(cpu, instruction, VECTOR.DB, 'privileged'),
+  newFlags,
+);
+export const INTO = procedure(
+  'INTO',
+  (cpu, instruction) => {
+    if ((cpu.rflags() & RFLAGS.OF) !== 0) interrupt(cpu, instruction, VECTOR.OF, 'software');
+  },
+  newFlags,
+);
 
 /** #BR unless the signed index lies within the two bounds in memory. */
 export const BOUND = procedure(
