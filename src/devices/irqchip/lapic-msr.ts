@@ -64,6 +64,7 @@ export function readLapicMsr(lapic: Lapic, index: number): bigint | undefined {
   if (index === MSR_APIC_BASE) return readApicBase(lapic);
   if (index === MSR_TSC_DEADLINE) {
     if (lapic.options.tscDeadline === false) return undefined;
+    lapic.timer.catchUp();
     return lapic.timer.state.mode === TIMER_MODE.TSC_DEADLINE ? lapic.timer.state.tscDeadline : 0n;
   }
   const offset = (index - X2APIC_FIRST) << 4;

@@ -73,6 +73,15 @@ describe('one-shot', () => {
     write(REG.LVTT, VECTOR);
     expect(take()).toBe(-1);
   });
+
+  test('a new count does not take back the interrupt of the old one', () => {
+    const { write, clock, take } = setUp();
+    write(REG.LVTT, VECTOR);
+    write(REG.TMICT, 1000);
+    clock.advance(1000);
+    write(REG.TMICT, 1000);
+    expect(take()).toBe(VECTOR);
+  });
 });
 
 describe('periodic', () => {
@@ -144,6 +153,16 @@ describe('a change of mode', () => {
     expect(read(REG.TMCCT)).toBe(0);
     write(REG.LVTT, PERIODIC | VECTOR);
     expect(read(REG.TMCCT)).toBe(0);
+  });
+
+  test('finds what the late run loop has not done yet', () => {
+    const { write, read, clock, take } = setUp();
+    write(REG.LVTT, VECTOR);
+    write(REG.TMICT, COUNT);
+    clock.advance(COUNT + 5);
+    expect(read(REG.TMCCT)).toBe(0);
+    write(REG.LVTT, PERIODIC | (1 << 16) | VECTOR);
+    expect([read(REG.TMCCT), take()]).toEqual([0, VECTOR]);
   });
 
   test('to TSC-deadline and back disarms', () => {

@@ -59,6 +59,12 @@ export class LapicTimer {
     this.#arm();
   }
 
+  /** The run loop may be late: what is due happens before the guest looks at it or changes it. */
+  catchUp(): void {
+    const { deadlineNs } = this.state;
+    if (deadlineNs !== null && deadlineNs <= this.#clock.nowNs()) this.#expire();
+  }
+
   /** Between one-shot and periodic the count goes on; to or from TSC-deadline the timer is disarmed: §11.5.4.1. */
   setMode(mode: number): void {
     const { state } = this;
@@ -76,6 +82,7 @@ export class LapicTimer {
   writeInitialCount(count: number): void {
     const { state } = this;
     if (state.mode > TIMER_MODE.PERIODIC) return;
+    this.catchUp();
     state.initialCount = count;
     state.deadlineNs = count === 0 ? null : this.#clock.nowNs() + count * this.#tickNs();
     this.#arm();
@@ -95,6 +102,7 @@ export class LapicTimer {
   /** The count that is left goes on at the new rate. */
   writeDivide(divide: number): void {
     const { state } = this;
+    this.catchUp();
     const before = this.#tickNs();
     state.divide = divide;
     if (state.deadlineNs === null) return;
@@ -107,6 +115,7 @@ export class LapicTimer {
   writeTscDeadline(tsc: bigint): void {
     const { state } = this;
     if (state.mode !== TIMER_MODE.TSC_DEADLINE) return;
+    this.catchUp();
     state.tscDeadline = tsc;
     this.retimeTscDeadline();
   }

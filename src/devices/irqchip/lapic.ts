@@ -233,6 +233,7 @@ export class Lapic implements ApicBusMember {
     const remoteIrr = (this.state.lvt[index] ?? 0) & ENTRY.REMOTE_IRR & ((value & ENTRY.LEVEL) !== 0 ? -1 : 0);
     let entry = value | remoteIrr | (disabled ? ENTRY.MASKED : 0);
     if (index === LVT.TIMER && this.options.tscDeadline === false) entry &= ~ENTRY.TSC_DEADLINE;
+    if (index === LVT.TIMER) this.timer.catchUp();
     this.state.lvt[index] = entry;
     if (index === LVT.TIMER) this.timer.setMode((entry >> ENTRY.TIMER_MODE_SHIFT) & 3);
     if (index === LVT.LINT0 || index === LVT.LINT1) this.#serviceLint(index, false);
