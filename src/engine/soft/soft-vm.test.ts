@@ -1,0 +1,4 @@
+import { engineConformance } from '../engine-conformance.cases.ts';
+import { softEngine } from './soft-vm.ts';
+
+engineConformance(softEngine);
