@@ -92,6 +92,9 @@ const group6 = group({
   0x05: op(segments.VERW, ['Ew'], protectedOnly),
 });
 
+/** 66, F2 and F3 make it #UD ("NP" in the manual's opcode column). */
+const plain = (entry: Entry): Entry => byPrefix({ none: entry });
+
 const group7 = group({
   0x00: byMod({
     memory: op(segments.SGDT, ['Ms'], system),
@@ -102,13 +105,13 @@ const group7 = group({
     byRm: {
       0: op(misc.MONITOR, [], needs('monitor')),
       1: op(misc.MWAIT, [], needs('monitor')),
-      2: op(flags.CLAC, [], needs('smap')),
-      3: op(flags.STAC, [], needs('smap')),
+      2: plain(op(flags.CLAC, [], needs('smap'))),
+      3: plain(op(flags.STAC, [], needs('smap'))),
     },
   }),
   0x02: byMod({
     memory: op(segments.LGDT, ['Ms'], system),
-    byRm: { 0: op(misc.XGETBV, [], needs('xsave')), 1: op(misc.XSETBV, [], needs('xsave')) },
+    byRm: { 0: plain(op(misc.XGETBV, [], needs('xsave'))), 1: plain(op(misc.XSETBV, [], needs('xsave'))) },
   }),
   0x03: byMod({
     memory: op(segments.LIDT, ['Ms'], system),

@@ -2,7 +2,7 @@ import type { Instruction } from '../instruction.ts';
 import { in64BitMode } from '../mode.ts';
 import { ACCESS, type Processor } from '../processor.ts';
 import { procedure } from '../semantics.ts';
-import { CR0, CR4, GPR, STATE, VECTOR } from '../state.ts';
+import { CR0, CR4, GPR, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../state.ts';
 import {
   AREA_BYTES_MAX,
   areaBytes,
@@ -59,15 +59,13 @@ function load(place: Area, offset: number, bytes: number): void {
 function openArea(cpu: Processor, instruction: Instruction, bytes: number, write: boolean): Area {
   const offset = cpu.effectiveAddress(instruction);
   const access = write ? ACCESS.WRITE : ACCESS.READ;
-  cpu.formLinear(
-    instruction.segment,
-    Number(BigInt.asIntN(32, offset)),
-    Number(BigInt.asIntN(32, offset >> 32n)),
-    bytes,
-    access,
-  );
+  const { segment } = instruction;
+  const based = segment === SEG.FS || segment === SEG.GS || !in64BitMode(cpu.words);
+  const base = based ? cpu.u64(STATE.segments + segment * SEGMENT_BYTES + SEGMENT.base) : 0n;
+  // Before the segment's own checks, as on silicon.
+  if (((base + offset) & 63n) !== 0n) cpu.raise(VECTOR.GP, 0);
+  cpu.formLinear(segment, Number(BigInt.asIntN(32, offset)), Number(BigInt.asIntN(32, offset >> 32n)), bytes, access);
   const { low, high } = cpu;
-  if ((low & 63) !== 0) cpu.raise(VECTOR.GP, 0);
   cpu.probeLinear((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0), bytes, access, false);
   return { cpu, low, high };
 }
