@@ -459,7 +459,7 @@ describe('MSRs and CPUID', () => {
     expect(rdmsr(user(), 0x10)).toBe('13(0)');
   });
 
-  test('CPUID reflects CR4 and XCR0', () => {
+  test('CPUID reflects CR4, XCR0 and IA32_APIC_BASE', () => {
     const machine = long();
     const cpuid = (leaf: bigint, subleaf: bigint, index: number): bigint => {
       machine.setGpr(GPR.RAX, leaf);
@@ -475,6 +475,9 @@ describe('MSRs and CPUID', () => {
     expect(cpuid(7n, 0n, GPR.RCX) & 0x10n).toBe(0n);
     machine.cpu.setU32(STATE.cr4, machine.cpu.u32(STATE.cr4) | CR4.PKE);
     expect(cpuid(7n, 0n, GPR.RCX) & 0x10n).toBe(0x10n);
+    expect(cpuid(1n, 0n, GPR.RDX) & 0x200n).toBe(0x200n);
+    machine.apicBase = 0xfee0_0100n;
+    expect(cpuid(1n, 0n, GPR.RDX) & 0x200n).toBe(0n);
     expect(cpuid(0n, 0n, GPR.RBX)).toBe(0x756e_6547n);
   });
 

@@ -75,6 +75,7 @@ export class SystemMachine {
   readonly ports: string[] = [];
   portValue = 0xffff_ffff;
   tsc = 0x1_2345_6789n;
+  apicBase = 0xfee0_0900n;
   readonly flushes: string[] = [];
   hypercallResult: bigint | undefined;
 
@@ -108,7 +109,7 @@ export class SystemMachine {
       portWrite: (port, sizeBytes, value) => {
         this.ports.push(`out ${sizeBytes} ${port.toString(16)} ${value.toString(16)}`);
       },
-      readMsr: (index) => (index === 0x1b ? 0xfee0_0900n : undefined),
+      readMsr: (index) => (index === 0x1b ? this.apicBase : undefined),
       writeMsr: (index) => index === 0x1b,
       readCr8: () => 5,
       writeCr8: () => {},

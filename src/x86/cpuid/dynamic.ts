@@ -10,15 +10,24 @@ export function cpuidOf(cpu: Processor, leaf: number, subleaf: number): readonly
 
 type Leaf = readonly [number, number, number, number];
 
+const EDX_APIC = 1 << 9;
+const MSR_APIC_BASE = 0x1b;
+const APIC_ENABLED = 1n << 11n;
+
+/** IA32_APIC_BASE[11], for as long as there is a local APIC. */
+function apicEnabled(cpu: Processor): boolean {
+  return ((cpu.platform.readMsr(MSR_APIC_BASE) ?? 0n) & APIC_ENABLED) !== 0n;
+}
+
 const cr4 = (cpu: Processor): number => cpu.words[STATE.cr4 >> 2] as number;
 
 const DYNAMIC: Readonly<Record<number, (cpu: Processor, subleaf: number, answer: Leaf) => Leaf>> = {
-  // EBX[31:24] initial APIC id, ECX[27] OSXSAVE
+  // EBX[31:24] initial APIC id, ECX[27] OSXSAVE, EDX[9] mirrors IA32_APIC_BASE[11] (SDM Vol. 3A §11.4.3)
   1: (cpu, _subleaf, [eax, ebx, ecx, edx]) => [
     eax,
     (ebx & 0x00ff_ffff) | (cpu.u32(STATE.apicId) << 24),
     (ecx & ~(1 << 27)) | ((cr4(cpu) & CR4.OSXSAVE) !== 0 ? 1 << 27 : 0),
-    edx,
+    apicEnabled(cpu) ? edx : edx & ~EDX_APIC,
   ],
   // ECX[4] OSPKE
   7: (cpu, subleaf, [eax, ebx, ecx, edx]) => {
