@@ -132,7 +132,7 @@ export class CodeCache {
     if (count === 0) return undefined;
     if (open) this.#goOn(page, offset, mode);
     for (let i = 0; i < count; i++) writer.setRemaining(first + i * RECORD.SIZE_BYTES, count - i);
-    handlers.fuse(first, count, mode);
+    handlers.optimise(first, count, mode);
     this.decoded += count;
     return first;
   }

@@ -9,6 +9,7 @@ import type { IrBlock } from '../ir/node.ts';
 import { RECORD } from '../ir/record.ts';
 import { isBulkString, recordForm } from '../ir/record-form.ts';
 import type { ColdHandlers } from './cold-handlers.ts';
+import { type FlagEffect, flagEffect } from './dead-flags.ts';
 import { buildForm, FormKeys, variantOf } from './form-registry.ts';
 import { firstCold, goOnHandler, stopHandler } from './handler-numbers.ts';
 import type { HotForm, HotForms } from './hot-forms.ts';
@@ -29,6 +30,9 @@ interface Entry {
   readonly linkable: boolean;
   /** Fused handlers by the condition of the branch that follows. */
   readonly fused: ReadonlyMap<number, number> | undefined;
+  /** The handler that writes no flags, if there is one. */
+  readonly flagless: number | undefined;
+  readonly flagEffect: FlagEffect;
 }
 
 const FAULTS = {
@@ -48,20 +52,24 @@ const UNIT_TRAP_ROWS: Readonly<Record<Unit, Row>> = { x87: trapRow('x87'), mmx: 
 /** Cold slots that must be free, or all are given up at the next reset. */
 const ROOM = 1024;
 
+/** Of cold handlers nothing is known here. */
+const OPAQUE = { flagless: undefined, flagEffect: 'exposes' } as const;
+
 const DIRECT = new Set<Description>([CALL, JMP, Jcc]);
 
 /** Handlers of one code size: 16-bit code runs in the module for 32-bit code. */
 class ModuleHandlers {
   readonly hot: readonly HotForm[];
   readonly byKey = new Map<string, number>();
+  readonly flaglessByKey = new Map<string, number>();
   readonly fusedByKey = new Map<string, Map<number, number>>();
 
   constructor(hot: readonly HotForm[], keys: FormKeys) {
     this.hot = hot;
-    this.hot.forEach(({ form, fused }, number) => {
+    this.hot.forEach(({ form, fused, flagsDead }, number) => {
       const key = keys.key(form);
       if (fused === undefined) {
-        this.byKey.set(key, number);
+        (flagsDead ? this.flaglessByKey : this.byKey).set(key, number);
         return;
       }
       const conditions = this.fusedByKey.get(key) ?? new Map<number, number>();
@@ -215,16 +223,19 @@ export class HandlerTable {
       open: falls,
       linkable: DIRECT.has(description),
       fused: module.fusedByKey.get(key),
+      flagless: module.flaglessByKey.get(key),
+      flagEffect: flagEffect(recordForm(form)),
     };
     this.#byKey.set(key, entry);
     this.#byHandler[codeSize].set(hot, entry);
     for (const number of entry.fused?.values() ?? []) this.#byHandler[codeSize].set(number, entry);
+    if (entry.flagless !== undefined) this.#byHandler[codeSize].set(entry.flagless, entry);
     return entry;
   }
 
   #newEntry(description: Description, key: string, codeSize: 32 | 64, coldSlot: number, open: boolean): Entry {
     const handler = firstCold(this.hot(codeSize)) + coldSlot;
-    const entry = { description, handler, coldSlot, open, linkable: false, fused: undefined };
+    const entry = { description, handler, coldSlot, open, linkable: false, fused: undefined, ...OPAQUE };
     this.#byKey.set(key, entry);
     return entry;
   }
@@ -250,17 +261,39 @@ export class HandlerTable {
     return stopHandler(this.hot(moduleOf(mode)));
   }
 
+  /** Chooses better handlers for a run by what stands after each instruction. */
+  optimise(first: number, count: number, mode: number): void {
+    this.#dropDeadFlags(first, count, mode);
+    this.#fuse(first, count, mode);
+  }
+
+  /** Flags that are written again before anything can see them need not be computed. */
+  #dropDeadFlags(first: number, count: number, mode: number): void {
+    const entries = this.#byHandler[moduleOf(mode)];
+    let live = true;
+    for (let i = count - 1; i >= 0; i--) {
+      const record = first + i * RECORD.SIZE_BYTES;
+      const entry = entries.get(this.#writer.handler(record));
+      if (!live && entry?.flagless !== undefined) {
+        this.#writer.setHandler(record, entry.flagless);
+        live = entry.flagEffect === 'exposes';
+      } else if (entry === undefined || entry.flagEffect === 'exposes' || entry.flagEffect === 'uses') live = true;
+      else if (entry.flagEffect === 'kills') live = false;
+    }
+  }
+
   /** Gives comparisons that a conditional branch follows the handler of the pair. */
-  fuse(first: number, count: number, mode: number): void {
+  #fuse(first: number, count: number, mode: number): void {
     const entries = this.#byHandler[moduleOf(mode)];
     const hot = this.hot(moduleOf(mode));
     for (let i = 0; i + 1 < count; i++) {
       const record = first + i * RECORD.SIZE_BYTES;
-      const fused = entries.get(this.#writer.handler(record))?.fused;
-      if (fused === undefined) continue;
+      const handler = this.#writer.handler(record);
+      const entry = entries.get(handler);
+      if (entry?.fused === undefined || entry.handler !== handler) continue;
       const next = hot[this.#writer.handler(record + RECORD.SIZE_BYTES)];
       if (next?.form.description !== Jcc) continue;
-      const pair = fused.get(next.form.cc);
+      const pair = entry.fused.get(next.form.cc);
       if (pair !== undefined) this.#writer.setHandler(record, pair);
     }
   }

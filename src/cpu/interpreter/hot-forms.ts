@@ -15,6 +15,8 @@ export interface HotForm {
   readonly form: Form;
   /** The branch after it, if the pair has one handler. */
   readonly fused: { readonly description: Description; readonly cc: number } | undefined;
+  /** Writes no flags: for where they are overwritten before anything looks. */
+  readonly flagsDead: boolean;
   /** Whether the next record may follow. */
   readonly falls: boolean;
 }
@@ -171,16 +173,24 @@ const FAMILIES: readonly Family[] = [
   { of: [misc.NOP_OPERAND], widths: [16, 32], shapes: [['r'], ['m'], ['x']] },
 ];
 
-interface Fusion {
-  readonly of: readonly Description[];
-  readonly shapes: readonly (readonly Shape[])[];
-  readonly widths: readonly Width[];
-  readonly conditions: readonly number[];
-}
+/** Forms that have a handler without flags too. */
+const FLAGLESS: readonly Family[] = [
+  {
+    of: [ADD, SUB, AND, OR, XOR, IMUL2],
+    widths: WORDS,
+    shapes: [
+      ['r', 'r'],
+      ['r', 'm'],
+    ],
+  },
+  { of: [INC, DEC, NEG], widths: WORDS, shapes: [['r']] },
+  { of: [shifts.SHL, shifts.SHR, shifts.SAR], widths: WORDS, shapes: [['r', 'r8']] },
+  { of: [shifts.SHL1, shifts.SHR1, shifts.SAR1], widths: WORDS, shapes: [['r']] },
+];
 
 const SIGNED_AND_UNSIGNED = [2, 3, 4, 5, 6, 7, 12, 13, 14, 15];
 /** Comparisons that a conditional branch follows. */
-const FUSIONS: readonly Fusion[] = [
+const FUSIONS: readonly Family[] = [
   { of: [CMP], widths: WORDS, shapes: [['r', 'r']], conditions: SIGNED_AND_UNSIGNED },
   { of: [CMP], widths: [8], shapes: [['r', 'r']], conditions: [4, 5, 6, 7] },
   {
@@ -255,37 +265,49 @@ function hotForm(description: Description, shape: readonly Shape[], width: Width
 
 export type HotForms = (codeSize: 32 | 64) => readonly HotForm[];
 
-/** All hot forms of a code size, fused ones last; a handler's number is its index. */
-export function hotForms(codeSize: 32 | 64): HotForm[] {
-  const forms: HotForm[] = [];
-  const fits = (width: Width): boolean => width <= codeSize;
-  for (const family of FAMILIES) {
+interface Variant {
+  readonly family: Family;
+  readonly form: Form;
+  readonly cc: number;
+}
+
+/** Every form of some families that exists in a code size. */
+function expand(families: readonly Family[], codeSize: 32 | 64): Variant[] {
+  const variants: Variant[] = [];
+  for (const family of families) {
+    const widths = family.widths
+      .map((width) => (width === 'w' ? codeSize : width))
+      .filter((width) => width <= codeSize);
     for (const description of family.of) {
-      for (const each of family.widths) {
-        const width = each === 'w' ? codeSize : each;
-        for (const shape of fits(width) ? family.shapes : []) {
+      for (const width of widths) {
+        for (const shape of family.shapes) {
           for (const cc of family.conditions ?? [0]) {
-            forms.push({
-              form: hotForm(description, shape, width, codeSize, cc),
-              fused: undefined,
-              falls: family.ends === undefined,
-            });
+            variants.push({ family, form: hotForm(description, shape, width, codeSize, cc), cc });
           }
         }
       }
     }
   }
-  for (const fusion of FUSIONS) {
-    for (const description of fusion.of) {
-      for (const width of fusion.widths.filter(fits)) {
-        for (const shape of fusion.shapes) {
-          for (const cc of fusion.conditions) {
-            const fused = { description: control.Jcc as unknown as Description, cc };
-            forms.push({ form: hotForm(description, shape, width, codeSize, 0), fused, falls: true });
-          }
-        }
-      }
-    }
-  }
-  return forms;
+  return variants;
+}
+
+/** All hot forms of a code size; a handler's number is its index. */
+export function hotForms(codeSize: 32 | 64): HotForm[] {
+  const jcc = control.Jcc as unknown as Description;
+  return [
+    ...expand(FAMILIES, codeSize).map(
+      ({ family, form }): HotForm => ({ form, fused: undefined, flagsDead: false, falls: family.ends === undefined }),
+    ),
+    ...expand(FLAGLESS, codeSize).map(
+      ({ form }): HotForm => ({ form, fused: undefined, flagsDead: true, falls: true }),
+    ),
+    ...expand(FUSIONS, codeSize).map(
+      ({ form, cc }): HotForm => ({
+        form: { ...form, cc: 0 },
+        fused: { description: jcc, cc },
+        flagsDead: false,
+        falls: true,
+      }),
+    ),
+  ];
 }

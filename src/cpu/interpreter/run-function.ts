@@ -114,7 +114,7 @@ class RunFunction extends RunCode {
     for (const form of this.#hot) {
       code.end();
       this.lowering.fused = form.fused !== undefined;
-      this.lowering.lower(recordForm(form.form, form.fused), form.form);
+      this.lowering.lower(recordForm(form.form, form), form.form);
       if (form.falls) {
         if (this.lowering.fused) {
           code.get(this.locals.pc);

@@ -26,9 +26,18 @@ class FormRecorder extends Recorder {
   }
 }
 
+export interface RecordOptions {
+  /** The conditional branch after it, if the pair has one handler. */
+  readonly fused?: { readonly description: Description; readonly cc: number } | undefined;
+  /** The form's flags are never read. */
+  readonly flagsDead?: boolean;
+}
+
 /** The meaning of a form as nodes, complete: unit checks, the operands, repetition. */
-export function recordForm(form: Form, fused?: { description: Description; cc: number }): IrBlock {
+export function recordForm(form: Form, options: RecordOptions = {}): IrBlock {
+  const { fused } = options;
   const e = new FormRecorder(form);
+  e.flagsDead = options.flagsDead ?? false;
   if (form.unit === 'mmx') {
     e.when(e.bit(e.field32(STATE.fsw), FSW_ES), () => e.raise(VECTOR.MF));
   }

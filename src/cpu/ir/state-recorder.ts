@@ -3,7 +3,7 @@ import type { Bool, Int, Variable, Vec, Width } from '../../x86/emitter.ts';
 import { STATE } from '../../x86/state.ts';
 import type { Form } from './form.ts';
 import { IntegerRecorder } from './integer-recorder.ts';
-import { fromBool, fromInt, fromVec, type IrNode, toInt, toVec } from './node.ts';
+import { fromBool, fromInt, fromVec, type IrBlock, type IrNode, toInt, toVec } from './node.ts';
 
 const wasmType = (width: Width): ValueType => (width === 64 ? 'i64' : 'i32');
 
@@ -76,11 +76,16 @@ export class StateRecorder extends IntegerRecorder {
     return this.read('flagAux', 32, 0);
   }
 
+  /** Nothing will read the flags before all of them are written again. */
+  flagsDead = false;
+
   protected setFlagResult(value: Int): void {
+    if (this.flagsDead) return;
     this.write('setFlagResult', [fromInt(value)], 0);
   }
 
   protected setFlagAux(value: Int): void {
+    if (this.flagsDead) return;
     this.write('setFlagAux', [fromInt(value)], 0);
   }
 
@@ -96,6 +101,7 @@ export class StateRecorder extends IntegerRecorder {
   when(condition: Bool, then: () => void, otherwise?: () => void): void {
     const thenBlock = this.within(then);
     const otherwiseBlock = otherwise === undefined ? undefined : this.within(otherwise);
+    if (!hasEffect(thenBlock) && (otherwiseBlock === undefined || !hasEffect(otherwiseBlock))) return;
     this.record({
       kind: 'void',
       op: 'when',
@@ -133,3 +139,6 @@ export class StateRecorder extends IntegerRecorder {
     return this.select(df, this.int(width, -bytes), this.int(width, bytes));
   }
 }
+
+const hasEffect = (block: IrBlock): boolean =>
+  block.nodes.some((node) => node.effect !== 'pure' && node.effect !== 'read');
