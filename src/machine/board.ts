@@ -15,7 +15,7 @@ import { CRYSTAL_HZ } from '../x86/cpuid/cpuid.ts';
 import { PHYSICAL_ADDRESS_BITS } from '../x86/cpuid/traits.ts';
 import type { GuestClock } from './guest-clock.ts';
 import { MEMORY_LAYOUT } from './memory-layout.ts';
-import { type OutputObserver, SerialConsole } from './serial-console.ts';
+import { SerialConsole, type SerialConsoleEvents } from './serial-console.ts';
 import { Tsc } from './tsc.ts';
 
 const COM1_PORT = 0x3f8;
@@ -28,7 +28,7 @@ export interface BoardOptions {
   readonly memory: GuestMemory;
   readonly cpuCount: number;
   readonly console: ConsolePort;
-  readonly onOutput?: OutputObserver;
+  readonly consoleEvents: SerialConsoleEvents;
   readonly devices: readonly DeviceRequest[];
   /** Milliseconds since 1970 at the clock's 0. */
   readonly wallClockMs: number;
@@ -76,7 +76,7 @@ export class Board {
     this.acpi = new AcpiPm(this.timers, { sci: line(GSI.SCI), powerOff: () => ports.powerOff() });
     this.i8042 = new I8042({ ...gate, irqKeyboard: line(GSI.KEYBOARD), irqAux: line(GSI.AUX) });
     this.systemReset = new SystemReset(gate);
-    this.serial = new SerialConsole(options.console, line(GSI.COM1), options.onOutput);
+    this.serial = new SerialConsole(options.console, line(GSI.COM1), options.consoleEvents);
     this.#fpuLine = line(GSI.FPU);
     this.#mapWindows();
     const context = this.#deviceContext(options, ports);

@@ -170,6 +170,37 @@ test('the power button raises the SCI that the guest enabled', async () => {
   expect(await ended).toEqual({ kind: 'poweroff' });
 });
 
+test('a guest waits while nobody reads its console', async () => {
+  const channel = new ConsoleChannel('wait');
+  const { machine } = build(new GuestProgram().label('again').print('x'.repeat(10)).jump('again'), {
+    serial: channel,
+  });
+  const ended = machine.run();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const instructions = machine.info().instructions;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(machine.info().instructions).toBe(instructions);
+  const held = (await channel.take())?.length ?? 0;
+  expect(held).toBeGreaterThanOrEqual(64 * 1024);
+  expect(held).toBeLessThan(68 * 1024);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(Number(machine.info().instructions)).toBeGreaterThan(Number(instructions));
+  machine.stop({ kind: 'stopped' });
+  expect(await ended).toEqual({ kind: 'stopped' });
+});
+
+test.each(CLOCK_MODES)('an idle guest lets the host rest, with the %s clock', async (clock) => {
+  const { machine } = build(new GuestProgram().wait(), { clock });
+  const ended = machine.run();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const before = process.cpuUsage();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const { user, system } = process.cpuUsage(before);
+  machine.stop({ kind: 'stopped' });
+  await ended;
+  expect((user + system) / 1000).toBeLessThan(100);
+});
+
 test.each([
   ['kvm', '40000001 KVMK'],
   ['none', '00000000 \0\0\0\0'],

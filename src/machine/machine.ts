@@ -141,7 +141,10 @@ class PcMachine implements Machine {
         memory: this.#vm.memory,
         cpuCount,
         console: serial,
-        onOutput: (bytes) => this.#panic.output(bytes),
+        consoleEvents: {
+          onOutput: (bytes) => this.#panic.output(bytes),
+          onOverfull: () => this.#vcpu.requestExit(),
+        },
         devices,
         wallClockMs: this.#wallClockMs,
       },

@@ -10,7 +10,7 @@ const RTS = 1 << 1;
 function setUp() {
   const channel = new ConsoleChannel();
   const seen: number[] = [];
-  const console = new SerialConsole(channel, unconnectedIrq, (bytes) => seen.push(...bytes));
+  const console = new SerialConsole(channel, unconnectedIrq, { onOutput: (bytes) => seen.push(...bytes) });
   console.uart.controlModem(RTS);
   const target = SERIAL_16550.target(console.uart);
   return { channel, seen, console, target };
