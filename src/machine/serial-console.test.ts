@@ -42,3 +42,13 @@ test('SerialConsole gives the guest all input, as it has room', () => {
   while ((target.read(LSR.offset, 1) & 1) !== 0) read += String.fromCharCode(target.read(RBR.offset, 1));
   expect(read).toBe(text);
 });
+
+test('SerialConsole holds input until the guest raises RTS, so that its driver does not throw it away', () => {
+  const { channel, console, target } = setUp();
+  console.uart.controlModem(0);
+  void channel.send(Buffer.from('typed ahead'));
+  expect(target.read(LSR.offset, 1) & 1).toBe(0);
+  expect(channel.readableBytes).toBe(11);
+  console.uart.controlModem(RTS);
+  expect(target.read(RBR.offset, 1)).toBe('t'.charCodeAt(0));
+});

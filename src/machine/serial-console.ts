@@ -23,7 +23,12 @@ export class SerialConsole {
     this.#port = port;
     this.#events = events;
     let offer = (): void => {};
-    this.uart = new Serial16550({ irq, tx: (byte) => this.#transmit(byte), onReceiveSpace: () => offer() });
+    this.uart = new Serial16550({
+      irq,
+      tx: (byte) => this.#transmit(byte),
+      onReceiveSpace: () => offer(),
+      heedsRts: true,
+    });
     offer = feedInput(port, (bytes) => this.uart.receive(bytes));
   }
 
