@@ -33,8 +33,6 @@ export interface FormContext {
   /** Stack-address size: 64 in 64-bit mode, else by SS.B. */
   readonly stackWidth: 16 | 32 | 64;
   readonly repeat: 'none' | 'repe' | 'repne';
-  /** An 8-bit immediate whose value is known when decoding only in tables that list it in `staticImmediate`. */
-  readonly immediate: number;
 }
 
 export type Context<R extends readonly Role[]> = FormContext & { readonly [K in R[number]]: RoleTypes[K] };

@@ -37,7 +37,7 @@ export class FormKeys {
     const where =
       memory === undefined ? '-' : `${memory.indexed ? 'x' : 'm'}${memory.absolute ? 'a' : ''}${memory.segment}`;
     const operands = form.operands.map(operandKey).join();
-    return `${id} ${operands} ${width} ${form.addressWidth} ${form.codeSize} ${form.stackWidth} ${condition} ${form.immediate} ${form.repeat} ${form.unit ?? ''} ${where} ${form.flat}`;
+    return `${id} ${operands} ${width} ${form.addressWidth} ${form.codeSize} ${form.stackWidth} ${condition} ${form.repeat} ${form.unit ?? ''} ${where} ${form.flat}`;
   }
 }
 
@@ -79,14 +79,8 @@ export function variantOf(instruction: Instruction, mode: number): number {
   variant = variant * 3 + INDEX_CODE[index];
   variant = variant * 16 + (instruction.opcode & 15);
   variant = variant * 64 + (mode & (MODE.CODE_SIZE | MODE.STACK_32 | MODE.FLAT));
-  if (instruction.row.options.staticImmediate) variant = variant * 256 + staticImmediate(instruction);
   return variant;
 }
-
-const staticImmediate = (instruction: Instruction): number => {
-  for (const operand of instruction.operands) if (operand.kind === 'immediate') return Number(operand.value & 0xffn);
-  return 0;
-};
 
 /**
  * What the index register's field of the record holds: a register, or (if there is none) the base of FS or GS, so that
@@ -124,7 +118,6 @@ export function buildForm(instruction: Instruction, description: Description, mo
     codeSize,
     stackWidth: codeSize === 64 ? 64 : (mode & MODE.STACK_32) !== 0 ? 32 : 16,
     cc: instruction.opcode & 15,
-    immediate: row.options.staticImmediate ? staticImmediate(instruction) : 0,
     repeat: description.string === undefined ? 'none' : instruction.repeat,
     unit: row.options.unit,
     memory: hasMemory(instruction)

@@ -338,7 +338,6 @@ const FAULT_FORM = {
   codeSize: 32,
   stackWidth: 32,
   cc: 0,
-  immediate: 0,
   repeat: 'none',
   unit: undefined,
   memory: undefined,

@@ -255,7 +255,6 @@ function hotForm(description: Description, shape: readonly Shape[], width: Width
     codeSize,
     stackWidth: codeSize,
     cc,
-    immediate: 0,
     repeat: 'none',
     unit: undefined,
     memory: memoryOf(shape),

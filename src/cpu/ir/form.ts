@@ -26,7 +26,6 @@ export interface Form {
   readonly codeSize: 16 | 32 | 64;
   readonly stackWidth: 16 | 32 | 64;
   readonly cc: number;
-  readonly immediate: number;
   readonly repeat: 'none' | 'repe' | 'repne';
   readonly unit: 'x87' | 'mmx' | 'sse' | undefined;
   readonly memory: FormMemory | undefined;

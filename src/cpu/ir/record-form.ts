@@ -69,7 +69,6 @@ function formContext(e: Recorder, form: Form): FormContext {
     ipWidth: ipWidth(form),
     stackWidth: form.stackWidth,
     repeat: form.repeat,
-    immediate: form.immediate,
   };
 }
 

@@ -35,7 +35,6 @@ export class BoundEvaluator extends Evaluator {
       ipWidth: this.ipWidth,
       stackWidth: this.stackWidth,
       repeat: instruction.repeat,
-      immediate: this.#staticImmediate(),
     };
     description.roles.forEach((role, n) => {
       const operand = instruction.operands[n];
@@ -44,12 +43,6 @@ export class BoundEvaluator extends Evaluator {
     });
     // Rows are checked at compile time to give a description the operands of its roles (row.ts).
     description.emit(context as unknown as Parameters<typeof description.emit>[0]);
-  }
-
-  #staticImmediate(): number {
-    if (this.instruction.row.options.staticImmediate !== true) return 0;
-    const immediate = this.instruction.operands.find((operand) => operand.kind === 'immediate');
-    return immediate === undefined ? 0 : Number(BigInt.asUintN(8, immediate.value));
   }
 
   #memoryAddress(): Address {

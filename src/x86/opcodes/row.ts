@@ -124,8 +124,6 @@ export interface RowOptions {
   readonly unit?: 'x87' | 'mmx' | 'sse';
   /** Not in real or virtual-8086 mode (#UD). */
   readonly protectedOnly?: true;
-  /** The 8-bit immediate selects the operation: one form per value (`context.immediate`), so it must be cheap to have many. */
-  readonly staticImmediate?: true;
   /** Privileged or otherwise unfit for running natively in user mode: not in the tests against the host CPU. */
   readonly system?: true;
 }
