@@ -2,7 +2,7 @@
 declare namespace WebAssembly {
   type ImportValue = ((...values: never[]) => unknown) | Memory | Table | Global;
   class Module {
-    constructor(bytes: Uint8Array);
+    constructor(bytes: Uint8Array<ArrayBuffer>);
   }
   class Instance {
     constructor(module: Module, imports?: Record<string, Record<string, ImportValue>>);

@@ -64,7 +64,7 @@ export class ByteWriter {
     this.length = length;
   }
 
-  view(): Uint8Array {
+  view(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.length);
   }
 }

@@ -55,7 +55,7 @@ export class ModuleBuilder {
     this.#exports.push({ name, kind: EXTERNAL.table, index: 0 });
   }
 
-  finish(): Uint8Array {
+  finish(): Uint8Array<ArrayBuffer> {
     const out = new ByteWriter();
     out.bytes([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
     const section = (id: number, count: number, write: (body: ByteWriter) => void): void => {

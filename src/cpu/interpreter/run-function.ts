@@ -12,7 +12,7 @@ import { JUMP_CACHE } from './layout.ts';
 import { BUDGET, FIRST, RunCode, type RunOptions } from './run-code.ts';
 
 export interface RunModule {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Size of run() itself, for the budget in tests. */
   readonly runBytes: number;
 }
