@@ -58,10 +58,20 @@ export function normaliseNative(result: CaseRecord): void {
   result.rflags = result.rflags & VISIBLE_RFLAGS;
   view.setUint32(RECORD.rflags + 4, 0, true);
   view.setUint16(RECORD.signal, 0, true);
-  for (const segment of ['ss', 'ds', 'es', 'fs', 'gs'] as const) view.setUint16(RECORD[segment], 0, true);
   view.setUint32(RECORD.fxsave + 28, 0, true); // MXCSR_MASK
   // The processor keeps last-instruction and operand pointers over the kernel's save and restore only at its leisure.
   result.bytes.fill(0, RECORD.fxsave + 6, RECORD.fxsave + 24);
+  normaliseMode(result);
+}
+
+/**
+ * Outside 64-bit mode the upper halves of registers are nobody's business (SDM Vol. 1 §3.4.1.1). Null selectors lose
+ * their RPL when the host's kernel returns to user mode.
+ */
+export function normaliseMode(result: CaseRecord): void {
+  for (const name of ['ds', 'es', 'fs', 'gs'] as const) {
+    if (result.view.getUint16(RECORD[name], true) < 4) result.view.setUint16(RECORD[name], 0, true);
+  }
   if (result.cs !== CS_64) for (let i = 0; i < 8; i++) result.gpr[i] = BigInt.asUintN(32, result.gpr[i] ?? 0n);
 }
 
@@ -164,7 +174,11 @@ const FIELDS: readonly Field[] = [
   { name: 'RFLAGS', at: RECORD.rflags, bytes: 4, mask: (masks) => ~(masks.undefinedFlags ?? 0) & VISIBLE_RFLAGS },
   { name: 'FS.base', at: RECORD.fsBase, bytes: 8 },
   { name: 'GS.base', at: RECORD.gsBase, bytes: 8 },
-  { name: 'CS', at: RECORD.cs, bytes: 2 },
+  ...(['cs', 'ss', 'ds', 'es', 'fs', 'gs'] as const).map((name) => ({
+    name: name.toUpperCase(),
+    at: RECORD[name],
+    bytes: 2,
+  })),
   { name: 'stray', at: RECORD.stray, bytes: 2 },
   { name: 'vector', at: RECORD.vector, bytes: 4 },
   { name: 'error code', at: RECORD.errorCode, bytes: 4 },

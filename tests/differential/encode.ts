@@ -136,8 +136,12 @@ interface Choice {
 }
 
 /** MOVSXD with 66 reads 16 bits on Intel's processors and 32 on AMD's: SDM Vol. 2B and APM Vol. 3 "MOVSXD". */
-function chooseSizes(prng: Prng, encoding: Encoding): Choice & { prefix66: boolean; prefix67: boolean } {
-  const mode = prng.pick(encoding.modes.length === 2 ? [64, 64, 64, 32] : encoding.modes) as 32 | 64;
+function chooseSizes(
+  prng: Prng,
+  encoding: Encoding,
+  options: EncodeOptions,
+): Choice & { prefix66: boolean; prefix67: boolean } {
+  const mode = options.mode ?? (prng.pick(encoding.modes.length === 2 ? [64, 64, 64, 32] : encoding.modes) as 32 | 64);
   const { d64, f64 } = encoding.row.options;
   const sized = encoding.row.operands.some((code) => /^([A-Z][vzypa]|Ibs|eAX|rAX)$/.test(code));
   const prefix66 =
@@ -146,8 +150,10 @@ function chooseSizes(prng: Prng, encoding: Encoding): Choice & { prefix66: boole
     f64 !== true &&
     !encoding.map.startsWith('vex') &&
     prng.chance(sized ? 0.25 : 0.03);
-  const rexW = mode === 64 && (encoding.rexW ?? prng.chance(sized ? 0.35 : 0.08));
-  const prefix67 = prng.chance(mode === 64 ? 0.08 : 0.01);
+  // Far pointers of m16:64 are Intel's only: AMD ignores REX.W there.
+  const far = encoding.row.operands.includes('Mp');
+  const rexW = mode === 64 && !far && (encoding.rexW ?? prng.chance(sized ? 0.35 : 0.08));
+  const prefix67 = options.absolute !== true && prng.chance(mode === 64 ? 0.08 : 0.01);
   let operandSize: 16 | 32 | 64 = 32;
   if (rexW || (mode === 64 && (f64 === true || (d64 === true && !prefix66)))) operandSize = 64;
   else if (prefix66 || encoding.prefix === '66') operandSize = 16;
@@ -168,7 +174,7 @@ class AddressForm {
 function encodeMemory(
   prng: Prng,
   record: CaseRecord,
-  options: Choice & { regField: number; offset: bigint },
+  options: Choice & { regField: number; offset: bigint; absolute: boolean },
 ): AddressForm {
   const { mode, addressSize, offset } = options;
   const form = new AddressForm();
@@ -180,7 +186,7 @@ function encodeMemory(
     encodeMemory16(prng, record, form, { ...options, modrm });
     return form;
   }
-  const style = prng.below(10);
+  const style = options.absolute ? 0 : prng.below(10);
   const fitsDisp32 = BigInt.asIntN(32, offset) === offset;
   if (style === 0 && fitsDisp32) {
     if (mode === 64 && prng.chance(0.6)) {
@@ -266,18 +272,21 @@ export function pickTarget(prng: Prng, start: number, options: { near: boolean; 
   }
 }
 
+export interface EncodeOptions {
+  /** The memory operand is one that faults, or nearly. */
+  readonly hostile: boolean;
+  /** Only this mode. */
+  readonly mode?: 32 | 64;
+  /** Memory by absolute or RIP-relative addresses in the data window only: no register decides what it is. */
+  readonly absolute?: boolean;
+}
+
 /**
- * `hostile`: its memory operand is one that faults, or nearly.
  * Picks one of the encoding's many instructions, writes its bytes to the record and sets the registers of its
  * address. The record's registers have their random values already.
  */
-export function encodeRandom(
-  prng: Prng,
-  encoding: Encoding,
-  record: CaseRecord,
-  options: { hostile: boolean },
-): Encoded {
-  const choice = chooseSizes(prng, encoding);
+export function encodeRandom(prng: Prng, encoding: Encoding, record: CaseRecord, options: EncodeOptions): Encoded {
+  const choice = chooseSizes(prng, encoding, options);
   const { mode, operandSize, addressSize, rexW } = choice;
   const { row } = encoding;
   if (mode === 32) for (let i = 0; i < 16; i++) record.gpr[i] = BigInt.asUintN(32, record.gpr[i] ?? 0n);
@@ -290,14 +299,15 @@ export function encodeRandom(
   const inMemory = encoding.hasModrm && (encoding.mod === 'memory' || (encoding.mod === 'any' && prng.chance(0.5)));
   const hasOffset = row.operands.some((code) => code.startsWith('O'));
   const bytes = memoryBytes(encoding, choice);
-  const lock = row.options.lock === true && inMemory ? prng.chance(0.25) : prng.chance(0.004);
+  const mayLock = row.options.lock === true && inMemory;
+  const lock = prng.chance(mayLock ? 0.25 : options.absolute === true ? 0 : 0.004);
   const repeatable = encoding.prefix === 'any' && !REPEAT_MATTERS.has(encoding.mnemonic);
   const repeat = repeatable && prng.chance(row.options.repeat === true ? 0.6 : 0.01);
 
   // Segment override: FS and GS have a base in 64-bit mode; in 32-bit code they are null here, and fault.
   const prefixes: number[] = [];
   let segmentBase = 0n;
-  if (prng.chance(mode === 64 ? 0.08 : 0.02)) {
+  if (options.absolute !== true && prng.chance(mode === 64 ? 0.08 : 0.02)) {
     const prefix = prng.pick(
       mode === 64 ? [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x64, 0x65, 0x65] : [0x26, 0x2e, 0x36, 0x3e, 0x64],
     );
@@ -315,7 +325,10 @@ export function encodeRandom(
   shuffle(prng, prefixes);
 
   const alignment = UNSIZED_ALIGNMENT[encoding.mnemonic] ?? (bytes & (bytes - 1) ? 2 : Math.min(bytes, 64));
-  const linear = inMemory || hasOffset ? pickLinear(prng, bytes, { alignment, lock, hostile: options.hostile }) : -1;
+  const linear =
+    inMemory || hasOffset
+      ? pickLinear(prng, bytes, { alignment, lock: lock || options.absolute === true, hostile: options.hostile })
+      : -1;
   const tail: number[] = [];
   let rm = -1;
   let rexX = 0;
@@ -323,7 +336,12 @@ export function encodeRandom(
   let ripAt = -1;
   if (inMemory) {
     const offset = BigInt.asIntN(64, BigInt(linear) - segmentBase);
-    const form = encodeMemory(prng, record, { ...choice, regField: reg, offset });
+    const form = encodeMemory(prng, record, {
+      ...choice,
+      regField: reg,
+      offset,
+      absolute: options.absolute === true,
+    });
     tail.push(...form.bytes);
     ({ rexX, rexB, ripDisplacementAt: ripAt } = form);
   } else if (encoding.hasModrm) {

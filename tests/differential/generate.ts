@@ -11,7 +11,9 @@ import {
   UNMAPPED_LINEAR,
   WINDOWS,
 } from './native/layout.ts';
+import { offsetOf } from './native/offset-of.ts';
 import type { Prng } from './prng.ts';
+import { SYSTEM_TWEAKS, type Tweak } from './system-tweaks.ts';
 import { type LaneKind, writeF80, writeInt, writeLanes } from './values.ts';
 
 const RAX = 0;
@@ -45,11 +47,20 @@ export class CaseGenerator {
     const hostile = prng.chance(0.12);
     const encoded = encodeRandom(prng, encoding, record, { hostile });
     this.#fillFpu(encoding, record);
-    this.#fillMemory(encoded, record);
-    if (options.tweak) TWEAKS[encoding.mnemonic]?.({ prng, record, encoded });
+    this.#fillMemory(record);
+    this.#fillOperand(encoded, record);
+    if (options.tweak) tweakOf(encoding)?.({ prng, record, encoded });
     if (hostile && options.tweak && prng.chance(0.6)) misplacePointers(prng, record);
     if (encoded.mode === 32) clampTo32(record);
     return encoded;
+  }
+
+  /** Random state without an instruction. */
+  prepare(record: CaseRecord): void {
+    resetCase(record);
+    this.#fillRegisters(record);
+    writeLanes(this.#prng, record.view, RECORD.fxsave + 160, { kind: 'i32', bytes: 256 });
+    this.#fillMemory(record);
   }
 
   #fillRegisters(record: CaseRecord): void {
@@ -108,12 +119,16 @@ export class CaseGenerator {
     }
   }
 
-  #fillMemory(encoded: Encoded, record: CaseRecord): void {
+  #fillMemory(record: CaseRecord): void {
     const prng = this.#prng;
     for (const window of Object.values(WINDOWS)) {
       const start = prng.below((POOL_BYTES - window.sizeBytes) / 16) * 16;
       record.bytes.set(this.#pool.subarray(start, start + window.sizeBytes), window.offset);
     }
+  }
+
+  #fillOperand(encoded: Encoded, record: CaseRecord): void {
+    const prng = this.#prng;
     if (encoded.memory === undefined) return;
     const { linear, bytes } = encoded.memory;
     const at = offsetOf(linear, bytes);
@@ -124,15 +139,6 @@ export class CaseGenerator {
       writeLanes(prng, record.view, at, { kind: fitLane(kind, bytes), bytes });
     }
   }
-}
-
-/** Where `bytes` bytes at a linear address are in a record, if one window has them all. */
-export function offsetOf(linear: number, bytes: number): number | undefined {
-  for (const window of Object.values(WINDOWS)) {
-    const within = linear - window.linear;
-    if (within >= 0 && within + bytes <= window.sizeBytes) return window.offset + within;
-  }
-  return undefined;
 }
 
 const INT_LANES: readonly LaneKind[] = ['i8', 'i16', 'i32', 'i64'];
@@ -177,12 +183,6 @@ function misplacePointers(prng: Prng, record: CaseRecord): void {
   if (prng.chance(0.3)) record.gpr[RBP] = bad();
   if (prng.chance(0.3)) record.gpr[RSI] = bad();
   if (prng.chance(0.3)) record.gpr[RDI] = bad();
-}
-
-interface Tweak {
-  readonly prng: Prng;
-  readonly record: CaseRecord;
-  readonly encoded: Encoded;
 }
 
 const dataLinear = (prng: Prng, step: number): bigint =>
@@ -268,12 +268,6 @@ function returnAddress({ prng, record }: Tweak): void {
   if (at === undefined || prng.chance(0.05)) return;
   const target = BigInt(pickTarget(prng, Number(record.rip), { near: false, length: 0 }));
   record.view.setBigUint64(at, target, true);
-}
-
-/** TF off: its trap would come one instruction later. */
-function clearStackedTrapFlag({ record }: Tweak): void {
-  const at = offsetOf(Number(record.gpr[RSP]), 2);
-  if (at !== undefined) record.view.setUint8(at + 1, record.view.getUint8(at + 1) & ~1);
 }
 
 function frameAtStack({ prng, record }: Tweak): void {
@@ -376,7 +370,6 @@ const TWEAKS: Readonly<Record<string, (tweak: Tweak) => void>> = {
   JMP: indirectTarget,
   CALL: indirectTarget,
   RET: returnAddress,
-  POPF: clearStackedTrapFlag,
   XLAT: tableAtRbx,
   XLATB: tableAtRbx,
   MASKMOVQ: maskedStore,
@@ -396,3 +389,7 @@ const TWEAKS: Readonly<Record<string, (tweak: Tweak) => void>> = {
   FPREM: nearbyExponents,
   FPREM1: nearbyExponents,
 };
+
+function tweakOf(encoding: Encoding): ((tweak: Tweak) => void) | undefined {
+  return (encoding.row.options.system === true ? SYSTEM_TWEAKS : TWEAKS)[encoding.mnemonic];
+}

@@ -5,6 +5,6 @@ import { differentialSuite } from './suite.ts';
 
 await differentialSuite({
   name: 'integer',
-  includes: ({ row }) => row.options.unit === undefined,
+  includes: ({ row }) => row.options.unit === undefined && row.options.system !== true,
   cpus: () => [oracleCpu(allFeatures()), interpreterCpu(allFeatures()), interpreterCpu(allFeatures(), { cold: true })],
 });

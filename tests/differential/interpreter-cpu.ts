@@ -1,18 +1,19 @@
+import { EXIT } from '../../src/cpu/interpreter/exits.ts';
 import { Interpreter } from '../../src/cpu/interpreter/interpreter.ts';
 import { VCPU_BYTES } from '../../src/cpu/interpreter/layout.ts';
-import { EXIT } from '../../src/cpu/interpreter/exits.ts';
 import { NO_MMIO } from '../../src/cpu/processor/mmio.ts';
 import { GuestMemory } from '../../src/memory/guest-memory.ts';
 import type { FeatureSet } from '../../src/x86/opcodes/row.ts';
 import { STATE } from '../../src/x86/state.ts';
+import type { SoftwareCpu } from './against-host.ts';
 import type { CaseRecord } from './native/case.ts';
 import { PAGE_BYTES } from './native/layout.ts';
 import { CODE_GPA, PLATFORM, RAM_BYTES, SoftMachine, traitsOf } from './soft-machine.ts';
-import type { SoftwareCpu } from './suite.ts';
 
 const WASM_PAGE_BYTES = 1 << 16;
 const RAM_BASE = Math.ceil(VCPU_BYTES / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
 const MAX_STEPS = 1 << 16;
+const SEQUENCE_BUDGET = 1000;
 
 /** The interpreter in the place of the host CPU: one step. `cold`: every form by its handler outside run(). */
 export function interpreterCpu(features: FeatureSet, options: { cold: boolean } = { cold: false }): SoftwareCpu {
@@ -29,7 +30,22 @@ export function interpreterCpu(features: FeatureSet, options: { cold: boolean } 
   };
 }
 
-export function interpreterMachine(
+/** The interpreter, until an instruction faults: decoded ahead, as a guest runs. */
+export function interpreterSequenceCpu(features: FeatureSet): SoftwareCpu {
+  const { interpreter, machine } = interpreterMachine(features, { cold: false });
+  return {
+    name: 'interpreter',
+    run(given: CaseRecord, result: CaseRecord): number {
+      machine.load(given);
+      interpreter.written(CODE_GPA, PAGE_BYTES);
+      if (interpreter.run(SEQUENCE_BUDGET) !== EXIT.FAULT) throw new Error('A sequence does not end');
+      machine.store(result, 'fault');
+      return 0;
+    },
+  };
+}
+
+function interpreterMachine(
   features: FeatureSet,
   options: { cold: boolean },
 ): { interpreter: Interpreter; machine: SoftMachine } {
@@ -53,9 +69,10 @@ export function interpreterMachine(
 /** A repeated string instruction takes a step an element. */
 function runOne(machine: SoftMachine, interpreter: Interpreter): 'completed' | 'fault' {
   const start = machine.processor.u64(STATE.rip);
+  const repeats = machine.fetch()?.repeat !== 'none';
   for (let step = 0; step < MAX_STEPS; step++) {
     if (interpreter.step() === EXIT.FAULT) return 'fault';
-    if (machine.processor.u64(STATE.rip) !== start) break;
+    if (!repeats || machine.processor.u64(STATE.rip) !== start) break;
   }
   return machine.fetchNext() ? 'completed' : 'fault';
 }

@@ -1,9 +1,9 @@
 import { STATUS_FLAGS } from '../../src/x86/state.ts';
 import { COMPLETED, type Masks } from './compare.ts';
 import type { Encoded } from './encode.ts';
-import { offsetOf } from './generate.ts';
 import type { CaseRecord } from './native/case.ts';
 import { RECORD, RECORD_BYTES } from './native/layout.ts';
+import { offsetOf } from './native/offset-of.ts';
 
 /** Where implementations may differ by the manuals' own words, and what of a result is left out for it. */
 type Quirk = (encoded: Encoded, given: CaseRecord, host: CaseRecord) => Masks;
@@ -60,9 +60,18 @@ const partialPops: Quirk = (_, __, host) =>
         ],
       };
 
-/** A bad target and a stack that cannot be pushed to: which fault comes first differs. */
-const callFaults: Quirk = (_, given, host) =>
-  host.vector === COMPLETED || offsetOf(Number(given.gpr[4]), 0) !== undefined ? {} : EVERYTHING;
+/**
+ * A bad target and a stack that cannot be pushed to: which fault comes first differs. So does what a far CALL to code of
+ * another size does with an RSP that is beyond 4 GiB.
+ */
+const callFaults: Quirk = (encoded, given, host) => {
+  const mayFault = encoded.encoding.row.options.system === true || host.vector !== COMPLETED;
+  return mayFault && offsetOf(Number(given.gpr[4]), 0) === undefined ? EVERYTHING : {};
+};
+
+/** A null selector clears the base of FS or GS on Intel's processors and keeps it on AMD's (APM Vol. 2 §4.5.3). */
+const segmentBase: Quirk = (encoded) =>
+  encoded.encoding.row.options.system === true ? { ignore: [{ at: RECORD.fsBase, bytes: 16 }] } : {};
 
 /** With 16-bit operands a count above 16 leaves destination and flags undefined (SDM Vol. 2B "SHLD"). */
 const doubleShift: Quirk = (encoded, given) => {
@@ -100,6 +109,19 @@ const area: Quirk = (encoded, _, host) => {
   const within = [...Array(bytes).keys()].filter((i) => offsetOf(linear + i, 1) !== undefined);
   return { ignore: [CR2_ANYWHERE, ...within.map((i) => ({ at: offsetOf(linear + i, 1) ?? 0, bytes: 1 }))] };
 };
+
+/** Bits 19:16 of the access rights are undefined (SDM Vol. 2A "LAR"). */
+const accessRights: Quirk = (encoded) => ({ ignore: [{ at: RECORD.gpr + 8 * encoded.reg + 2, bytes: 1 }] });
+
+/** Which word of the frame is read first, and what AMD reads beyond it (at RSP + imm16), differs. */
+const farReturnFaults: Quirk = (encoded, given, host) => {
+  if (encoded.encoding.row.options.system !== true || host.vector === COMPLETED) return {};
+  const popsImmediate = encoded.encoding.row.operands.includes('Iw');
+  return popsImmediate || offsetOf(Number(given.gpr[4]), 40) === undefined ? EVERYTHING : {};
+};
+
+/** AMD's processors take VERW with LOCK. */
+const lockedVerw: Quirk = (encoded) => (encoded.lock ? EVERYTHING : {});
 
 const both =
   (first: Quirk, second: Quirk): Quirk =>
@@ -143,6 +165,10 @@ const QUIRKS: Readonly<Record<string, Quirk>> = {
   ...names('ENTER PUSHA', partialPushes),
   POPA: partialPops,
   CALL: callFaults,
+  LAR: accessRights,
+  VERW: lockedVerw,
+  ...names('RET IRET', farReturnFaults),
+  ...names('MOV POP LFS LGS', segmentBase),
   ...names('SHLD SHRD', doubleShift),
   ...names('RDRAND RDSEED', randomNumber),
 };
@@ -159,6 +185,6 @@ export function masksFor(encoded: Encoded, given: CaseRecord, host: CaseRecord):
 export const NOT_COMPARED: ReadonlySet<string> = new Set(
   (
     'SYSCALL SYSENTER SYSEXIT SYSRET INT INT1 INT3 CPUID RDTSC RDTSCP RDPMC RDPID XGETBV ' +
-    'SGDT SIDT SLDT STR SMSW MONITOR MWAIT'
+    'SGDT SIDT SLDT STR SMSW MONITOR MWAIT INTO VMCALL VMMCALL RDPKRU WRPKRU'
   ).split(' '),
 );

@@ -7,7 +7,7 @@ import type { FeatureSet } from '../../src/x86/opcodes/row.ts';
 import { ACCESS, GuestFault, type Platform } from '../../src/x86/processor.ts';
 import { readRflags, writeRflags } from '../../src/x86/rflags.ts';
 import { ATTR, CR0, CR4, EFER, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../src/x86/state.ts';
-import { COMPLETED } from './compare.ts';
+import { COMPLETED, normaliseMode } from './compare.ts';
 import type { CaseRecord } from './native/case.ts';
 import {
   CODE_LINEAR,
@@ -34,6 +34,8 @@ const PAGES_GPA = CODE_GPA;
 
 /** The GDT: the supervisor's, and above what 32-bit addresses reach. */
 const GDT_LINEAR = 0x50_0000_0000;
+/** In the GDT's page. */
+const TSS_OFFSET = 0x800;
 
 // Page-table bits, SDM Vol. 3A Table 4-20. A and D are set, so that walks write nothing.
 const PRESENT = 1n;
@@ -68,11 +70,17 @@ const GDT: readonly bigint[] = [
   0x00cf_fb00_0000_ffffn, // 20 user, 32-bit code
   0x00cf_f300_0000_ffffn, // 28 user data
   0x00af_fb00_0000_ffffn, // 30 user code
+  0n,
+  0x0000_8b00_0000_206fn, // 40 TSS
+  ...Array<bigint>(7).fill(0n),
 ];
 
 const FLAT_DATA = ATTR.S | ATTR.P | ATTR.DPL | ATTR.WRITABLE | ATTR.ACCESSED | ATTR.DB | ATTR.G;
 const CODE = ATTR.S | ATTR.P | ATTR.DPL | ATTR.CODE | ATTR.READABLE | ATTR.ACCESSED | ATTR.G;
 const USER_DS = 0x2b;
+/** Type of a busy 32- or 64-bit TSS. */
+const BUSY_TSS = 0xb;
+const SELECTOR_FIELD = { ES: 'es', CS: 'cs', SS: 'ss', DS: 'ds', FS: 'fs', GS: 'gs' } as const;
 
 export const PLATFORM: Platform = {
   portRead: () => 0xffff_ffff,
@@ -107,6 +115,7 @@ export class SoftMachine {
     this.processor = options.processor;
     this.features = options.features;
     this.#mapPages();
+    this.memory.writeU16(GDT_GPA + TSS_OFFSET + 0x66, 0xffff); // I/O map base: beyond the limit, as Linux' is
     for (const [index, descriptor] of GDT.entries()) this.memory.writeU64(GDT_GPA + 8 * index, descriptor);
     this.#setControl();
   }
@@ -141,7 +150,12 @@ export class SoftMachine {
     cpu.setU64(STATE.xcr0, 7n);
     cpu.setU64(STATE.gdtrBase, BigInt(GDT_LINEAR));
     cpu.setU32(STATE.gdtrLimit, GDT.length * 8 - 1);
-    cpu.setU32(STATE.cpl, 3);
+    this.#setSegment(SEG.LDTR, { selector: 0, attributes: ATTR.UNUSABLE });
+    const tss = STATE.segments + SEG.TR * SEGMENT_BYTES;
+    cpu.setU32(tss + SEGMENT.selector, 0x40);
+    cpu.setU32(tss + SEGMENT.attributes, ATTR.P | BUSY_TSS);
+    cpu.setU32(tss + SEGMENT.limit, 0x67);
+    cpu.setU64(tss + SEGMENT.base, BigInt(GDT_LINEAR + TSS_OFFSET));
   }
 
   #setSegment(segment: number, options: { selector: number; attributes: number; base?: bigint }): void {
@@ -226,7 +240,11 @@ export class SoftMachine {
     for (let i = 0; i < 16; i++) record.gpr[i] = cpu.u64(STATE.gpr + 8 * i);
     record.rip = cpu.u64(STATE.rip);
     record.rflags = readRflags(cpu.words) & ~0x1_0000; // RF
-    record.cs = cpu.u32(STATE.segments + SEG.CS * SEGMENT_BYTES + SEGMENT.selector) & 0xffff;
+    for (const name of ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'] as const) {
+      const selector = cpu.u32(STATE.segments + SEG[name] * SEGMENT_BYTES + SEGMENT.selector);
+      view.setUint16(RECORD[SELECTOR_FIELD[name]], selector, true);
+    }
+    normaliseMode(record);
     record.fsBase = cpu.u64(STATE.segments + SEG.FS * SEGMENT_BYTES + SEGMENT.base);
     record.gsBase = cpu.u64(STATE.segments + SEG.GS * SEGMENT_BYTES + SEGMENT.base);
     if (end === 'completed') view.setUint32(RECORD.vector, COMPLETED, true);

@@ -1,23 +1,14 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { opcodeMaps } from '../../src/x86/opcodes/maps.ts';
-import { applyRow, printRow } from './case-row.ts';
-import { compareResults, type Difference, normaliseNative } from './compare.ts';
-import type { Encoded } from './encode.ts';
+import { AgainstHost, type SoftwareCpu } from './against-host.ts';
 import { allEncodings, type Encoding } from './encodings.ts';
 import { CaseGenerator } from './generate.ts';
-import { CaseBatch, type CaseRecord } from './native/case.ts';
+import { CaseBatch } from './native/case.ts';
 import { hostHas } from './native/host-features.ts';
-import { type NativeRunner, openNativeHost } from './native/runner.ts';
+import { openNativeHost } from './native/runner.ts';
 import { hashName, Prng } from './prng.ts';
 import { masksFor, NOT_COMPARED } from './quirks.ts';
-import { shrink } from './shrink.ts';
-
-/** A way to run one instruction in software. */
-export interface SoftwareCpu {
-  readonly name: string;
-  /** Runs the case and writes a normalised result. Answers which RFLAGS bits are undefined for it. */
-  run(given: CaseRecord, result: CaseRecord): number;
-}
+import { factor, seed } from './seed.ts';
 
 export interface SuiteOptions {
   readonly name: string;
@@ -29,41 +20,29 @@ export interface SuiteOptions {
 const LEAST_CASES = 1000;
 const LEAST_CASES_PER_ENCODING = 60;
 
-const seed = Number(process.env.DIFFERENTIAL_SEED ?? 1) >>> 0;
-const factor = Number(process.env.DIFFERENTIAL_FACTOR ?? 1);
-
 /** Registers tests that compare every mnemonic of the maps that `includes` picks with the host CPU. */
 export async function differentialSuite(options: SuiteOptions): Promise<void> {
   const host = await openNativeHost();
-  const byMnemonic = new Map<string, Encoding[]>();
-  for (const encoding of allEncodings(opcodeMaps())) {
-    if (encoding.row.options.system === true || NOT_COMPARED.has(encoding.mnemonic) || !options.includes(encoding))
-      continue;
-    byMnemonic.set(encoding.mnemonic, [...(byMnemonic.get(encoding.mnemonic) ?? []), encoding]);
-  }
   const counts = { mnemonics: 0, cases: 0, mismatches: 0 };
   const skipped: string[] = [];
   describe.skipIf(host.kind === 'unavailable')(`${options.name} against the host CPU`, () => {
     if (host.kind === 'unavailable') return;
-    const cpus = options.cpus();
-    for (const [mnemonic, encodings] of byMnemonic) {
-      const able = encodings
-        .filter((encoding) => hostHas(encoding.row.options.feature))
-        .map((encoding) => ({
-          ...encoding,
-          modes: host.compat ? encoding.modes : encoding.modes.filter((mode) => mode === 64),
-        }))
-        .filter((encoding) => encoding.modes.length > 0);
+    const against = new AgainstHost(host.runner, options.cpus());
+    for (const [mnemonic, encodings] of byMnemonic(options.includes)) {
+      const able = encodings.flatMap((encoding) => onHost(encoding, host.compat) ?? []);
       if (able.length === 0) {
         skipped.push(mnemonic);
         continue;
       }
       test(mnemonic, async () => {
-        const outcome = await compareMnemonic({ runner: host.runner, cpus, mnemonic, encodings: able });
+        const { batch, masksOf } = randomCases(mnemonic, able);
+        const mismatches = await against.compare(batch, masksOf);
         counts.mnemonics++;
-        counts.cases += outcome.cases;
-        counts.mismatches += outcome.mismatches.length;
-        if (outcome.mismatches.length > 0) expect.fail(await explain(host.runner, cpus, outcome));
+        counts.cases += batch.records.length;
+        counts.mismatches += mismatches.length;
+        if (mismatches.length === 0) return;
+        const sum = `${mnemonic}: ${mismatches.length} of ${batch.records.length} cases differ from the host`;
+        expect.fail(`${sum}\n${await against.explain(mismatches)}`);
       }, 120_000);
     }
   });
@@ -80,85 +59,29 @@ export async function differentialSuite(options: SuiteOptions): Promise<void> {
   });
 }
 
-interface Mismatch {
-  readonly given: CaseRecord;
-  readonly encoded: Encoded;
-  readonly cpu: SoftwareCpu;
-  readonly differences: readonly Difference[];
+function byMnemonic(includes: SuiteOptions['includes']): ReadonlyMap<string, readonly Encoding[]> {
+  const found = new Map<string, Encoding[]>();
+  for (const encoding of allEncodings(opcodeMaps())) {
+    if (NOT_COMPARED.has(encoding.mnemonic) || !includes(encoding)) continue;
+    const known = found.get(encoding.mnemonic);
+    if (known === undefined) found.set(encoding.mnemonic, [encoding]);
+    else known.push(encoding);
+  }
+  return found;
 }
 
-interface Outcome {
-  readonly mnemonic: string;
-  readonly cases: number;
-  readonly mismatches: readonly Mismatch[];
+/** The encoding in the modes that the host can run it in; undefined if in none. */
+export function onHost(encoding: Encoding, compat: boolean): Encoding | undefined {
+  if (!hostHas(encoding.row.options.feature)) return undefined;
+  const modes = encoding.modes.filter((mode) => mode === 64 || compat);
+  return modes.length === 0 ? undefined : { ...encoding, modes };
 }
 
-interface Comparison {
-  readonly runner: NativeRunner;
-  readonly cpus: readonly SoftwareCpu[];
-  readonly mnemonic: string;
-  readonly encodings: readonly Encoding[];
-}
-
-async function compareMnemonic({ runner, cpus, mnemonic, encodings }: Comparison): Promise<Outcome> {
+function randomCases(mnemonic: string, encodings: readonly Encoding[]) {
   const generator = new CaseGenerator(new Prng(seed ^ hashName(mnemonic)));
   const count = Math.ceil(Math.max(LEAST_CASES, LEAST_CASES_PER_ENCODING * encodings.length) * factor);
   const batch = CaseBatch.allocate(count);
   const encoded = batch.records.map((record, i) => generator.generate(encodings[i % encodings.length]!, record));
-  const native = await runner.run(batch);
-  const mismatches: Mismatch[] = [];
-  for (const [i, given] of batch.records.entries()) {
-    const compared = compareOne(given, native.records[i]!, cpus, encoded[i]!);
-    for (const { cpu, differences } of compared) mismatches.push({ given, encoded: encoded[i]!, cpu, differences });
-  }
-  return { mnemonic, cases: count, mismatches };
-}
-
-const scratch = CaseBatch.allocate(1).records[0]!;
-
-function compareOne(
-  given: CaseRecord,
-  native: CaseRecord,
-  cpus: readonly SoftwareCpu[],
-  encoded: Encoded,
-): readonly { cpu: SoftwareCpu; differences: readonly Difference[] }[] {
-  normaliseNative(native);
-  const masks = masksFor(encoded, given, native);
-  let undefinedFlags = masks.undefinedFlags ?? 0;
-  const failed: { cpu: SoftwareCpu; differences: readonly Difference[] }[] = [];
-  for (const cpu of cpus) {
-    undefinedFlags |= cpu.run(given, scratch);
-    const differences = compareResults(native, scratch, { ...masks, undefinedFlags });
-    if (differences.length > 0) failed.push({ cpu, differences });
-  }
-  return failed;
-}
-
-const EXPLAINED = 3;
-
-/** The first mismatch of each kind, shrunk, as rows for regressions.ts. */
-async function explain(runner: NativeRunner, cpus: readonly SoftwareCpu[], outcome: Outcome): Promise<string> {
-  const kinds = new Map<string, Mismatch>();
-  for (const mismatch of outcome.mismatches) {
-    const kind = `${mismatch.cpu.name} ${mismatch.differences.map(({ field }) => field.replace(/[0-9a-f[\]]+/, '')).join(' ')}`;
-    if (!kinds.has(kind)) kinds.set(kind, mismatch);
-  }
-  const lines = [`${outcome.mnemonic}: ${outcome.mismatches.length} of ${outcome.cases} cases differ from the host`];
-  for (const { given, encoded, cpu } of [...kinds.values()].slice(0, EXPLAINED)) {
-    const all = cpu === cpus[0] ? [cpu] : [cpus[0]!, cpu];
-    const differences = async (batch: CaseBatch) => {
-      const native = await runner.run(batch);
-      return batch.records.map(
-        (record, i) =>
-          compareOne(record, native.records[i]!, all, encoded).find((found) => found.cpu === cpu)?.differences ?? [],
-      );
-    };
-    const row = await shrink(given, async (batch) => (await differences(batch)).map((found) => found.length > 0));
-    const shrunk = CaseBatch.allocate(1);
-    applyRow(row, shrunk.records[0]!);
-    const [left = []] = await differences(shrunk);
-    lines.push(`${cpu.name}: ${printRow(row)}`);
-    for (const { field, expected, actual } of left) lines.push(`    ${field}: host ${expected}, ${cpu.name} ${actual}`);
-  }
-  return lines.join('\n');
+  const masksOf = (i: number) => masksFor.bind(undefined, encoded[i]!);
+  return { batch, masksOf };
 }
