@@ -30,8 +30,8 @@ const SHAPE = {
 
 /**
  * SSE arithmetic. WebAssembly rounds to nearest and reports nothing, so its result stands if MXCSR is as usual and no
- * flag but PE (already set) can arise: operands and result are zero or normal, and a zero result is exact.
- * Otherwise the exact implementation decides. min and max are always exact: they only look at NaN and denormals.
+ * flag but PE (already set) can arise: operands and result are zero or normal, and a zero result is exact. min and max
+ * raise nothing for such operands, whatever MXCSR is. Otherwise the host decides.
  */
 export function emitFloat(code: Code, form: FloatForm): void {
   const [op, format] = form.node.text.split('.') as [string, 'f32' | 'f64'];
@@ -41,7 +41,13 @@ export function emitFloat(code: Code, form: FloatForm): void {
   const slowPath = code.block('block');
   const done = code.block('block');
   if (op === 'min' || op === 'max') {
-    code.br(done);
+    // The second operand if they are equal: WebAssembly's pmin and pmax give the first.
+    code.get(form.b);
+    code.get(form.a);
+    code.simd(`${shape.lanes}_p${op}`);
+    code.set(result);
+    for (const operand of [form.a, form.b]) special(code, operand, shape, NORMAL_OR_ZERO);
+    code.simd('v128_or');
   } else {
     code.i32(form.base);
     code.memory('i32_load', STATE.mxcsr);
@@ -55,18 +61,17 @@ export function emitFloat(code: Code, form: FloatForm): void {
     code.simd(`${shape.lanes}_${op}` as SimdOp);
     code.set(result);
     const operands = op === 'sqrt' ? [form.b] : [form.a, form.b];
-    // sqrt of a negative number is invalid; quotients and products that are zero may have underflowed.
-    for (const operand of operands) special(code, operand, shape, true, op === 'sqrt');
-    special(code, result, shape, op === 'add' || op === 'sub' || op === 'sqrt', false);
+    for (const operand of operands) special(code, operand, shape, op === 'sqrt' ? ROOT : NORMAL_OR_ZERO);
+    special(code, result, shape, op === 'mul' || op === 'div' ? PRODUCT : NORMAL_OR_ZERO);
     for (let i = 0; i < operands.length; i++) code.simd('v128_or');
-    laneMask(code, lanes, shape.bits);
-    code.simd('v128_and');
-    code.simd('v128_any_true');
-    code.brIf(done);
-    keepUpper(code, form.a, result, lanes, shape.bits);
-    code.set(result);
-    code.br(slowPath);
   }
+  laneMask(code, lanes, shape.bits);
+  code.simd('v128_and');
+  code.simd('v128_any_true');
+  code.brIf(done);
+  keepUpper(code, form.a, result, lanes, shape.bits);
+  code.set(result);
+  code.br(slowPath);
   code.end(); // done: go on slowly
   for (const [i, local] of [form.a, form.b].entries()) {
     code.i32(form.base);
@@ -92,27 +97,39 @@ const splat = (code: Code, value: bigint, bits: number): void => {
   code.v128(bytes);
 };
 
-/** Pushes lanes of ones where the operand is NaN, infinite or denormal (or zero, or negative, as asked). */
-function special(code: Code, local: number, shape: Shape, zeroIsFine: boolean, negativeIsSpecial: boolean): void {
+/** Which values are usual: normal ones above or from the least, and zeros or negative ones as well. */
+interface Usual {
+  readonly least: 'ge' | 'gt';
+  readonly zero: boolean;
+  readonly negative: boolean;
+}
+const NORMAL_OR_ZERO: Usual = { least: 'ge', zero: true, negative: true };
+/** The root of a negative number is invalid. */
+const ROOT: Usual = { least: 'ge', zero: true, negative: false };
+/** A product or quotient that is zero, or the least normal number, may have been rounded to it from below: underflow. */
+const PRODUCT: Usual = { least: 'gt', zero: false, negative: true };
+
+/** Pushes lanes of ones where the value is NaN, infinite, denormal or otherwise not usual. */
+function special(code: Code, local: number, shape: Shape, { least, zero, negative }: Usual): void {
   const magnitude = code.allocate('v128');
   code.get(local);
-  if (!negativeIsSpecial) {
+  if (negative) {
     splat(code, shape.magnitude, shape.bits);
     code.simd('v128_and');
   }
   code.set(magnitude);
-  // normal: minNormal <= magnitude < infinity, compared as floats (a NaN compares false)
+  // Compared as floats: a NaN compares false.
   code.get(magnitude);
   splat(code, shape.minNormal, shape.bits);
-  code.simd(`${shape.lanes}_ge` as SimdOp);
+  code.simd(`${shape.lanes}_${least}`);
   code.get(magnitude);
   splat(code, shape.infinity, shape.bits);
-  code.simd(`${shape.lanes}_lt` as SimdOp);
+  code.simd(`${shape.lanes}_lt`);
   code.simd('v128_and');
-  if (zeroIsFine) {
+  if (zero) {
     code.get(magnitude);
     code.v128(new Uint8Array(16));
-    code.simd(`${shape.lanes}_eq` as SimdOp);
+    code.simd(`${shape.lanes}_eq`);
     code.simd('v128_or');
   }
   code.simd('v128_not');

@@ -1,15 +1,21 @@
 import type { IntrinsicEntry } from '../../x86/intrinsics/intrinsic.ts';
+import { numberForms } from '../../x86/intrinsics/number-float.ts';
 import { intrinsics } from '../../x86/intrinsics/table.ts';
+import { UNKNOWN } from '../../x86/softfloat/numbers.ts';
 import { CR4, STATE, VECTOR } from '../../x86/state.ts';
 import { floatLanes } from '../oracle/float-lanes.ts';
 import { INTRINSIC_NAMES } from './cold-handlers.ts';
 import { FLOAT_OPERATIONS } from './host-functions.ts';
+import { numberLanes } from './number-lanes.ts';
 
 const ENTRIES = INTRINSIC_NAMES.map((name) => intrinsics[name] as IntrinsicEntry);
+const NUMBER_FORMS = INTRINSIC_NAMES.map((name) => numberForms[name]);
 /** MXCSR: exception flags in [5:0], their masks in [12:7]. */
 const EXCEPTIONS = 0x3f;
 const MASK_SHIFT = 7;
 const SCRATCH_WORDS = 48;
+/** MXCSR.RC is zero: to nearest, which is what JavaScript's numbers do. */
+const ROUNDING = 0x6000;
 
 /** Intrinsics and exact SSE arithmetic: arguments and results lie in the state's scratch. */
 export class FloatRuntime {
@@ -43,9 +49,14 @@ export class FloatRuntime {
       entry.inPlace(this.#words, 0);
       return 1;
     }
+    const mxcsr = this.#view.getUint32(this.#base + STATE.mxcsr, true);
+    const numbers = NUMBER_FORMS[number];
+    if (numbers !== undefined && (mxcsr & ROUNDING) === 0) {
+      const raised = numbers(this.#words, 0);
+      if (raised !== UNKNOWN) return this.#report(raised, mxcsr) ? 1 : 0;
+    }
     const args = Array.from({ length: count }, (_, i) => this.#argument(i));
     if (entry.kind === 'pure') return this.#result(entry.evaluate(args));
-    const mxcsr = this.#view.getUint32(this.#base + STATE.mxcsr, true);
     const { result, flags } = entry.evaluate(args, mxcsr);
     return this.#report(flags, mxcsr) ? this.#result(result) : 0;
   }
@@ -54,6 +65,10 @@ export class FloatRuntime {
     const mxcsr = this.#view.getUint32(this.#base + STATE.mxcsr, true);
     const op = FLOAT_OPERATIONS[number >> 1] as (typeof FLOAT_OPERATIONS)[number];
     const operation = { op, format: (number & 1) === 1 ? 'f64' : 'f32', lanes } as const;
+    if ((mxcsr & ROUNDING) === 0) {
+      const raised = numberLanes(this.#words, operation);
+      if (raised !== UNKNOWN) return this.#report(raised, mxcsr) ? 1 : 0;
+    }
     const { result, flags } = floatLanes(operation, [this.#argument(0), this.#argument(1)], mxcsr);
     return this.#report(flags, mxcsr) ? this.#result(result) : 0;
   }
