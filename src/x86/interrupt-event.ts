@@ -10,7 +10,10 @@ export interface InterruptEvent {
   /** RIP to push, as 32-bit halves. */
   readonly returnLow: number;
   readonly returnHigh: number;
-  /** RFLAGS.RF in the pushed image: set for faults, so that an instruction breakpoint does not repeat. */
+  /**
+   * RFLAGS.RF in the pushed image is set: for faults, so that an instruction breakpoint does not repeat. Else it is as it
+   * is (SDM Vol. 3B §18.3.1.1 "Instruction-Breakpoint Exception Condition").
+   */
   readonly resumeFlag: boolean;
 }
 

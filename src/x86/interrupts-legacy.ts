@@ -130,7 +130,7 @@ function deliverByGate(cpu: Processor, event: InterruptEvent, gate: Gate): void 
   const stack = inner ? readInnerStack(cpu, handler.cpl, ext) : currentStack(cpu);
   const flags = readRflags(words);
   const frame: number[] = inner ? outerState(cpu, vm86) : [];
-  frame.push((flags & ~RFLAGS.RF) | (event.resumeFlag ? RFLAGS.RF : 0), selectorOf(words, SEG.CS), event.returnLow);
+  frame.push(flags | (event.resumeFlag ? RFLAGS.RF : 0), selectorOf(words, SEG.CS), event.returnLow);
   if (event.errorCode !== undefined) frame.push(event.errorCode);
   markAccessed(cpu, gate.selector, descriptorAttributes(handler.high));
   if (stack.descriptor !== undefined) markAccessed(cpu, stack.selector, stack.attributes);

@@ -59,7 +59,7 @@ export function deliverInLongMode(cpu: Processor, event: InterruptEvent): void {
   frame[3] = event.returnHigh;
   frame[4] = selectorOf(words, SEG.CS);
   frame[5] = 0;
-  frame[6] = (readRflags(words) & ~RFLAGS.RF) | (event.resumeFlag ? RFLAGS.RF : 0);
+  frame[6] = readRflags(words) | (event.resumeFlag ? RFLAGS.RF : 0);
   frame[7] = 0;
   frame[8] = words[RSP] as number;
   frame[9] = words[RSP + 1] as number;

@@ -58,6 +58,8 @@ export class SoftVcpu {
     this.processor.halted = false;
     this.#shutdown = false;
     this.#nmi = false;
+    this.#heldHits = 0;
+    this.#words[WORD.budget] = this.#given = 0;
     this.processor.flushTlb('all');
     this.interpreter.code.reset();
     this.#updatePending();
