@@ -7,7 +7,9 @@ import type { Personality } from '../hypervisor/personality.ts';
 import { loadGuest } from '../loaders/load.ts';
 import { writeAcpiTables } from '../loaders/tables/acpi/tables.ts';
 import { writeBiosDataArea } from '../loaders/tables/bios-data-area.ts';
+import { INTERRUPT_HANDLERS_BYTES } from '../loaders/tables/interrupt-vectors.ts';
 import { createCpuid } from '../x86/cpuid/cpuid.ts';
+import { leaveBiosState } from './bios-state.ts';
 import { Board, type BoardPorts, boardAcpiHardware } from './board.ts';
 import type { MachineConfig } from './config.ts';
 import type { ExitReason } from './events.ts';
@@ -155,18 +157,18 @@ class PcMachine implements Machine {
     this.#ops.collectWindows();
     this.#personality.reset();
     this.#vm.setA20(true);
-    this.#load();
+    this.#load(board);
     return board;
   }
 
-  #load(): void {
+  #load(board: Board): void {
     const { kernel, modules, commandLine, cpuCount } = this.#config;
     const { memory } = this.#vm;
     memory.bytes.fill(0, 0, CONVENTIONAL_BYTES);
-    const window = { gpa: MEMORY_LAYOUT.acpiGpa, endGpa: MEMORY_LAYOUT.acpiEndGpa };
+    const window = { gpa: MEMORY_LAYOUT.acpiGpa, endGpa: MEMORY_LAYOUT.acpiEndGpa - INTERRUPT_HANDLERS_BYTES };
     const rsdpGpa = writeAcpiTables(memory, window, boardAcpiHardware(cpuCount));
     writeBiosDataArea(memory, MEMORY_LAYOUT.ebdaGpa);
-    const { boot } = loadGuest({
+    const { boot, format } = loadGuest({
       memory,
       kernel: kernel.bytes,
       kernelName: kernel.name,
@@ -176,6 +178,7 @@ class PcMachine implements Machine {
       rsdpGpa,
       cpuHas64Bit: this.#has64Bit,
     });
+    if (format === 'multiboot') leaveBiosState(board.ports, memory);
     this.#vcpu.reset(boot);
   }
 
