@@ -1,7 +1,7 @@
 import {
   type Branch,
   CHOICE,
-  compileMap,
+  CompiledMap,
   FIND,
   type Form,
   NEEDS,
@@ -57,7 +57,7 @@ const CONTROL_REGISTERS = 0b1_0001_1101;
 
 /** Turns bytes into instructions. One instance may serve all vCPUs of a thread: no state outlives a call. */
 export class Decoder {
-  readonly #maps: Readonly<Record<keyof OpcodeMaps, readonly (Node | undefined)[]>>;
+  readonly #maps: Readonly<Record<keyof OpcodeMaps, CompiledMap>>;
   readonly #bytes = new InstructionBytes();
   readonly #prefixes = new Prefixes();
   readonly #memory = new MemoryReference();
@@ -80,12 +80,12 @@ export class Decoder {
 
   constructor(maps: OpcodeMaps) {
     this.#maps = {
-      primary: compileMap(maps.primary, 'optional'),
-      map0f: compileMap(maps.map0f, 'by form'),
-      map0f38: compileMap(maps.map0f38, 'mandatory'),
-      map0f3a: compileMap(maps.map0f3a, 'mandatory'),
-      vex0f38: compileMap(maps.vex0f38, 'mandatory'),
-      vex0f3a: compileMap(maps.vex0f3a, 'mandatory'),
+      primary: new CompiledMap(maps.primary, 'optional'),
+      map0f: new CompiledMap(maps.map0f, 'by form'),
+      map0f38: new CompiledMap(maps.map0f38, 'mandatory'),
+      map0f3a: new CompiledMap(maps.map0f3a, 'mandatory'),
+      vex0f38: new CompiledMap(maps.vex0f38, 'mandatory'),
+      vex0f3a: new CompiledMap(maps.vex0f3a, 'mandatory'),
     };
   }
 
@@ -149,17 +149,17 @@ export class Decoder {
     if (first === 0x0f) return this.#escapedNode();
     if ((first === 0xc4 || first === 0xc5) && this.#isVex()) return this.#vexNode(first);
     this.#opcode = first;
-    return this.#maps.primary[first];
+    return this.#maps.primary.node(first);
   }
 
   #escapedNode(): Node | undefined {
     const second = this.#bytes.u8();
     if (second !== 0x38 && second !== 0x3a) {
       this.#opcode = second;
-      return this.#maps.map0f[second];
+      return this.#maps.map0f.node(second);
     }
     this.#opcode = this.#bytes.u8();
-    return (second === 0x38 ? this.#maps.map0f38 : this.#maps.map0f3a)[this.#opcode];
+    return (second === 0x38 ? this.#maps.map0f38 : this.#maps.map0f3a).node(this.#opcode);
   }
 
   /** Outside 64-bit mode C4 and C5 are LES and LDS unless a register form follows, which those lack (SDM Vol. 2A §2.3.5). */
@@ -181,8 +181,8 @@ export class Decoder {
     const vectorLength = byte2 & 4;
     if (vectorLength !== 0) return undefined;
     const map = byte1 & 31;
-    if (map === 2) return this.#maps.vex0f38[this.#opcode];
-    return map === 3 ? this.#maps.vex0f3a[this.#opcode] : undefined;
+    if (map === 2) return this.#maps.vex0f38.node(this.#opcode);
+    return map === 3 ? this.#maps.vex0f3a.node(this.#opcode) : undefined;
   }
 
   #modrmByte(): number {

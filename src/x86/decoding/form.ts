@@ -2,7 +2,7 @@ import type { Entry, Feature, OpcodeMap, OperandCode, Row } from '../opcodes/row
 
 /**
  * Opcode rows compiled for decoding: operand codes as small integers and choices as arrays, so that the decoder's
- * hot path looks at no string. Built once per map.
+ * hot path looks at no string.
  */
 
 /** How an operand is found; see the letters in row.ts. */
@@ -192,8 +192,25 @@ export type Node = Form | Branch;
  */
 export type PrefixRule = 'optional' | 'mandatory' | 'by form';
 
-export function compileMap(map: OpcodeMap, prefixes: PrefixRule): readonly (Node | undefined)[] {
-  return Array.from({ length: 256 }, (_, opcode) => compile(map[opcode], prefixes));
+/** An opcode map compiled, each entry when it is first asked for: a guest uses a part, and starts at once. */
+export class CompiledMap {
+  readonly #map: OpcodeMap;
+  readonly #prefixes: PrefixRule;
+  /** null: not compiled yet. */
+  readonly #nodes: (Node | undefined | null)[] = Array.from({ length: 256 }, () => null);
+
+  constructor(map: OpcodeMap, prefixes: PrefixRule) {
+    this.#map = map;
+    this.#prefixes = prefixes;
+  }
+
+  node(opcode: number): Node | undefined {
+    const known = this.#nodes[opcode];
+    if (known !== null) return known;
+    const node = compile(this.#map[opcode], this.#prefixes);
+    this.#nodes[opcode] = node;
+    return node;
+  }
 }
 
 function compile(entry: Entry | undefined, prefixes: PrefixRule): Node | undefined {
@@ -225,7 +242,7 @@ function compile(entry: Entry | undefined, prefixes: PrefixRule): Node | undefin
   }
 }
 
-const REX_BITS = { W: 8, B: 1 } as const;
+const REX_BITS = { W: 8, R: 4, B: 1 } as const;
 
 /**
  * A form with ModR/M sized by operand size: 66 is a size there, and F2 and F3 are ignored unless they select another form
