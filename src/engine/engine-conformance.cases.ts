@@ -219,12 +219,12 @@ export function engineConformance(engine: Engine): void {
     expect((seen[1] ?? 0) - (seen[0] ?? 0)).toBe(3);
   });
 
-  test('written makes changed code count', () => {
+  test('memory.written makes changed code count', () => {
     const { vm, vcpu, eax } = start([...movEax(1), ...HLT]);
     vcpu.run(ENOUGH);
     expect(eax()).toBe(1);
     vm.memory.writeU32(CODE_GPA + 1, 0x77);
-    vm.written(CODE_GPA + 1, 4);
+    vm.memory.written(CODE_GPA + 1, 4);
     vcpu.reset(protected32BootState(vm.memory, { rip: CODE_GPA, gprs: {} }));
     vcpu.run(ENOUGH);
     expect(eax()).toBe(0x77);
@@ -278,7 +278,7 @@ export function engineConformance(engine: Engine): void {
     const { vm, vcpu } = start([...code, ...HLT]);
     // The handler stops: what faults would fault again.
     vm.memory.load(HANDLER_GPA, Uint8Array.from([...movEax(0xdead), ...HLT]), 'handler');
-    vm.written(HANDLER_GPA, 8);
+    vm.memory.written(HANDLER_GPA, 8);
     expect(vcpu.run(ENOUGH)).toEqual({ kind: 'halt' });
     expect(vcpu.registers()).toMatchObject({ gprs: { rax: 0xdeadn } });
   });

@@ -28,10 +28,9 @@ export interface VmOptions {
 
 /** Guest memory and the processors that run in it. */
 export interface Vm {
+  /** Its `written` tells the engine of writes by devices. */
   readonly memory: GuestMemory;
   readonly vcpus: readonly Vcpu[];
-  /** A device, or the host, changed guest memory. */
-  written(gpa: number, lengthBytes: number): void;
   /** VmOps.isMmio answers differently from now on. */
   windowsChanged(): void;
   /** The A20 gate: closed, address bit 20 reads as 0. */
@@ -115,7 +114,7 @@ export const ENGINE_OPERATIONS: {
   readonly VmExit: Readonly<Record<VmExit['kind'], true>>;
 } = {
   Engine: { name: true, probe: true, createVm: true },
-  Vm: { memory: true, vcpus: true, written: true, windowsChanged: true, setA20: true },
+  Vm: { memory: true, vcpus: true, windowsChanged: true, setA20: true },
   Vcpu: {
     reset: true,
     run: true,

@@ -14,6 +14,11 @@ export class GuestMemory {
   readonly sizeBytes: number;
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  /**
+   * Whoever writes guest memory while the guest runs (a device by DMA, the host) calls this afterwards: processors may
+   * have translated what was there. An engine sets it.
+   */
+  written: (gpa: number, lengthBytes: number) => void = () => {};
 
   constructor(buffer: ArrayBuffer, base: number, sizeBytes: number) {
     this.buffer = buffer;

@@ -212,7 +212,7 @@ export class CodeCache {
   /** A store reached a page that holds code. */
   written(gpa: number, bytes: number): void {
     for (let at = gpa; at < gpa + bytes; ) {
-      const end = Math.min(gpa + bytes, (at & ~(PAGE - 1)) + PAGE);
+      const end = Math.min(gpa + bytes, at - (at % PAGE) + PAGE);
       const page = this.#pages.get(at >>> 12);
       if (page?.holds(at & (PAGE - 1), end - at)) this.#drop(at >>> 12, page);
       at = end;

@@ -158,6 +158,7 @@ export class FwCfg {
     const part = item.subarray(this.state.position, this.state.position + lengthBytes);
     memory.bytes.set(part, gpa);
     memory.bytes.fill(0, gpa + part.length, gpa + lengthBytes);
+    memory.written(gpa, lengthBytes);
     this.state.position += lengthBytes;
     return true;
   }

@@ -39,6 +39,9 @@ class SoftVm implements Vm {
     const ramBase = cpuCount * VCPU_AREA_BYTES;
     const wasmMemory = allocate(ramBase + memoryBytes);
     this.memory = new GuestMemory(wasmMemory.buffer, ramBase, memoryBytes);
+    this.memory.written = (gpa, lengthBytes) => {
+      for (const { soft } of this.vcpus) soft.written(gpa, lengthBytes);
+    };
     const mmio: Mmio = {
       isMmio: (gpa) => ops.isMmio(gpa),
       read: (gpa, sizeBytes) => ops.mmioRead(gpa, sizeBytes),
@@ -56,10 +59,6 @@ class SoftVm implements Vm {
       vcpu.acknowledge = () => ops.acknowledgeInterrupt(cpu);
       return new SoftVmVcpu(vcpu, cpu);
     });
-  }
-
-  written(gpa: number, lengthBytes: number): void {
-    for (const { soft } of this.vcpus) soft.written(gpa, lengthBytes);
   }
 
   windowsChanged(): void {
