@@ -26,8 +26,6 @@ export abstract class HandlerLowering extends VectorLowering {
   protected readonly base: number;
   /** The local that holds the record's address. */
   protected abstract readonly pc: number;
-  /** Byte distance of the record being lowered from `pc`: 32 for the second half of a fused pair. */
-  protected recordShift = 0;
 
   constructor(code: Code, base: number) {
     super(code);
@@ -38,7 +36,7 @@ export abstract class HandlerLowering extends VectorLowering {
   /** Emits an i32/i64 load of a record field. */
   protected recordField(op: MemoryOp, field: number): void {
     this.code.get(this.pc);
-    this.code.memory(op, this.recordShift + field);
+    this.code.memory(op, field);
   }
 
   protected stateLoad(op: MemoryOp, offset: number): void {
