@@ -7,6 +7,12 @@ export interface Signature {
   readonly results: readonly ValueType[];
 }
 
+/** Limits of a memory, in pages of 64 KiB. */
+export interface MemoryPages {
+  readonly initial: number;
+  readonly maximum?: number;
+}
+
 const FUNC_TYPE = 0x60;
 const FUNC_REF = 0x70;
 const SECTION = { type: 1, import: 2, function: 3, table: 4, export: 7, code: 10 } as const;
@@ -19,11 +25,11 @@ export class ModuleBuilder {
   readonly #imports: { name: string; type: number }[] = [];
   readonly #functions: { type: number; code: Code }[] = [];
   readonly #exports: { name: string; kind: number; index: number }[] = [];
-  readonly #memoryPages: { initial: number; maximum: number };
+  readonly #memoryPages: MemoryPages;
   #tableSize: number | undefined;
 
-  /** `memoryPages`: of 64 KiB, as the imported memory has. */
-  constructor(memoryPages: { initial: number; maximum: number }) {
+  /** `memoryPages`: what the imported memory must have. */
+  constructor(memoryPages: MemoryPages) {
     this.#memoryPages = memoryPages;
   }
 
@@ -86,9 +92,10 @@ export class ModuleBuilder {
       body.name('host');
       body.name('memory');
       body.byte(EXTERNAL.memory);
-      body.byte(1); // has a maximum
-      body.u32(this.#memoryPages.initial);
-      body.u32(this.#memoryPages.maximum);
+      const { initial, maximum } = this.#memoryPages;
+      body.byte(maximum === undefined ? 0 : 1);
+      body.u32(initial);
+      if (maximum !== undefined) body.u32(maximum);
     });
     section(SECTION.function, this.#functions.length, (body) => {
       for (const { type } of this.#functions) body.u32(type);

@@ -6,6 +6,7 @@ import type { IrBlock } from '../ir/node.ts';
 import { recordForm } from '../ir/record-form.ts';
 import { ColdLowering } from './cold-lowering.ts';
 import { importHostFunctions } from './host-functions.ts';
+import { memoryOf } from './layout.ts';
 
 export type ColdHandler = (record: number) => number;
 
@@ -22,7 +23,6 @@ const intrinsicNumber = (name: string): number => {
 
 interface ColdOptions {
   readonly base: number;
-  readonly memoryPages: { initial: number; maximum: number };
   readonly imports: Record<string, Record<string, WebAssembly.ImportValue>>;
   readonly slots: number;
   /** Puts a function into the tables of all run modules. */
@@ -51,7 +51,7 @@ export class ColdHandlers {
 
   /** JavaScript functions as WebAssembly ones, which a table demands. */
   #wrap(...functions: ColdHandler[]): [ColdHandler, ColdHandler] {
-    const module = new ModuleBuilder(this.#options.memoryPages);
+    const module = new ModuleBuilder(memoryOf(this.#options.base));
     const indices = functions.map((_, i) => module.importFunction(`f${i}`, HANDLER));
     for (const index of indices) {
       const code = new Code(1);
@@ -108,8 +108,8 @@ export class ColdHandlers {
   }
 
   #compilePending(): void {
-    const { base, memoryPages, imports, install } = this.#options;
-    const module = new ModuleBuilder(memoryPages);
+    const { base, imports, install } = this.#options;
+    const module = new ModuleBuilder(memoryOf(base));
     const host = importHostFunctions(module);
     for (const { slot, form, block } of this.#pending) {
       const code = new Code(1);

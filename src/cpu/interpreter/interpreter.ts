@@ -6,7 +6,7 @@ import { ACCESS, type Platform } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
 import type { Procedure } from '../../x86/semantics.ts';
 import { RFLAGS, SHADOW, STATE } from '../../x86/state.ts';
-import { RECORD, STATUS } from '../ir/record.ts';
+import { STATUS } from '../ir/record.ts';
 import type { Mmio } from '../processor/mmio.ts';
 import { SoftProcessor } from '../processor/soft-processor.ts';
 import { AccessPath } from './access-path.ts';
@@ -18,14 +18,13 @@ import { FloatRuntime } from './float-runtime.ts';
 import { enterHandler } from './handler-numbers.ts';
 import { HandlerTable } from './handler-table.ts';
 import { type HotForms, hotForms } from './hot-forms.ts';
-import { RECORDS } from './layout.ts';
+import { enterRecord, RECORDS } from './layout.ts';
 import { RecordWriter } from './record-writer.ts';
-import { buildRunModule } from './run-function.ts';
+import { COLD_SLOTS, prebuiltFor, runModule } from './run-module.ts';
 import { SoftTlb } from './soft-tlb.ts';
 import { StringRuns } from './string-runs.ts';
 
 const PAGE = 4096;
-const COLD_SLOTS = 8192;
 const WORD = {
   mode: STATE.mode >> 2,
   rip: STATE.rip >> 2,
@@ -65,7 +64,6 @@ export class Interpreter {
   readonly #access: AccessPath;
   readonly #options: InterpreterOptions;
   readonly #imports: Record<string, Record<string, WebAssembly.ImportValue>>;
-  readonly #memoryPages: { initial: number; maximum: number };
   readonly #runs: Record<32 | 64, { run: Run; table: WebAssembly.Table } | undefined> = {
     32: undefined,
     64: undefined,
@@ -81,8 +79,6 @@ export class Interpreter {
     const { wasmMemory, memory, base, mmio, platform, traits } = options;
     const { buffer } = wasmMemory;
     this.#options = options;
-    const pages = buffer.byteLength / 65536;
-    this.#memoryPages = { initial: pages, maximum: pages };
     this.tlb = new SoftTlb(buffer, base);
     const cache = {
       flush: (what: 'all' | 'non-global') => this.#flush(what),
@@ -124,7 +120,6 @@ export class Interpreter {
     this.cold = new ColdHandlers(
       {
         base,
-        memoryPages: this.#memoryPages,
         imports: this.#imports,
         slots: COLD_SLOTS,
         install: (slot, handler) => {
@@ -158,17 +153,10 @@ export class Interpreter {
     const known = this.#runs[codeSize];
     if (known !== undefined) return known;
     const hot = this.#handlers.hot(codeSize);
-    const enterRecord =
-      this.#options.base + RECORDS.OFFSET + (codeSize === 64 ? RECORDS.ENTER_64 : RECORDS.ENTER_32) * RECORD.SIZE_BYTES;
-    this.#writer.setHandler(enterRecord, enterHandler(hot));
-    const { bytes, runBytes } = buildRunModule(hot, {
-      enterRecord,
-      base: this.#options.base,
-      memoryPages: this.#memoryPages,
-      codeSize,
-      coldSlots: COLD_SLOTS,
-    });
-    this.runBytes += runBytes;
+    const { base, hotForms: chosen } = this.#options;
+    this.#writer.setHandler(enterRecord(base, codeSize), enterHandler(hot));
+    const bytes = runModule(hot, { base, codeSize }, prebuiltFor(chosen));
+    this.runBytes += bytes.length;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports);
     const made = { run: exports.run as Run, table: exports.cold as WebAssembly.Table };
     this.#runs[codeSize] = made;

@@ -1,3 +1,5 @@
+import { RECORD } from '../ir/record.ts';
+
 /**
  * Where the interpreter keeps its tables in linear memory, in bytes from the vCPU's base. The state struct comes first.
  *
@@ -36,3 +38,17 @@ export const RECORDS = {
 } as const;
 
 export const VCPU_BYTES = RECORDS.OFFSET + RECORDS.CAPACITY * 32;
+
+const PAGE_BYTES = 65_536;
+
+/**
+ * What modules demand of the memory: the tables of their vCPU. With nothing said of RAM, one module fits machines of
+ * any size (WebAssembly 2.0 §4.5.3 "Memories": an import without a maximum matches any).
+ */
+export const memoryOf = (base: number): { readonly initial: number } => ({
+  initial: Math.ceil((base + VCPU_BYTES) / PAGE_BYTES),
+});
+
+/** The record that begins run() of a code size. */
+export const enterRecord = (base: number, codeSize: 32 | 64): number =>
+  base + RECORDS.OFFSET + (codeSize === 64 ? RECORDS.ENTER_64 : RECORDS.ENTER_32) * RECORD.SIZE_BYTES;

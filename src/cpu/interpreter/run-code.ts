@@ -7,7 +7,6 @@ import { type HotLocals, HotLowering } from './hot-lowering.ts';
 export interface RunOptions {
   /** Linear-memory address of the vCPU's struct. */
   readonly base: number;
-  readonly memoryPages: { initial: number; maximum: number };
   readonly codeSize: 32 | 64;
   readonly coldSlots: number;
   /** Address of a record with the handler `enterHandler`. */

@@ -8,7 +8,7 @@ import { firstCold } from './handler-numbers.ts';
 import { type HostFunctionIndices, importHostFunctions } from './host-functions.ts';
 import type { HotForm } from './hot-forms.ts';
 import type { HotLabels } from './hot-lowering.ts';
-import { JUMP_CACHE } from './layout.ts';
+import { JUMP_CACHE, memoryOf } from './layout.ts';
 import { BUDGET, FIRST, RunCode, type RunOptions } from './run-code.ts';
 
 export interface RunModule {
@@ -27,7 +27,7 @@ export interface RunModule {
  * huge functions with a worse register allocator.
  */
 export function buildRunModule(hot: readonly HotForm[], options: RunOptions): RunModule {
-  const module = new ModuleBuilder(options.memoryPages);
+  const module = new ModuleBuilder(memoryOf(options.base));
   const host = importHostFunctions(module);
   const coldType = module.typeIndex({ parameters: ['i32'], results: ['i32'] });
   const code = new Code(2);
