@@ -109,7 +109,7 @@ export class CodeCache {
   #decodeRun(page: CodePage, gpa: number, mode: number): number | undefined {
     const { writer, handlers } = this.#options;
     const first = this.#next;
-    const start = gpa & ~(PAGE - 1);
+    const start = gpa - (gpa & (PAGE - 1));
     let offset = gpa - start;
     let count = 0;
     let open = true;
