@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 let program;
 try {
-  program = await import('../dist/cli/main.js');
+  program = await import('../dist/bundle/paravane.js');
 } catch (error) {
   if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
   process.stderr.write(`paravane: This checkout is not built (npm ci, or npm run build): ${error.message}\n`);

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { VmmError } from '../base/errors.ts';
 import { errorText } from '../host/node/files.ts';
 import { nodeProcessPorts, type ProcessPorts, writeAll } from '../host/node/process-ports.ts';
-import { COMMANDS } from './commands.ts';
 import { EXIT_STATUS } from './exit-status.ts';
 import { programHelp } from './help.ts';
 import { nearestName } from './nearest-name.ts';
@@ -25,12 +24,14 @@ export async function main(args: readonly string[], ports: ProcessPorts = nodePr
 
 async function dispatch(args: readonly string[], ports: ProcessPorts): Promise<number> {
   const [name, ...rest] = args;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    ports.stdout.write(programHelp(COMMANDS));
-    return EXIT_STATUS.ok;
-  }
   if (name === '--version' || name === '-V') {
     ports.stdout.write(`paravane ${packageVersion()}\n`);
+    return EXIT_STATUS.ok;
+  }
+  // As in the commands, what takes time to load is loaded when it is needed.
+  const { COMMANDS } = await import('./commands.ts');
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    ports.stdout.write(programHelp(COMMANDS));
     return EXIT_STATUS.ok;
   }
   const command = COMMANDS.find((row) => row.name === name);
@@ -60,8 +61,10 @@ function report(error: unknown, ports: ProcessPorts): number {
   return EXIT_STATUS.failure;
 }
 
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const { version }: { version: string } = JSON.parse(text);
+/** Of the nearest package above: the program may be bundled elsewhere than it was written. */
+function packageVersion(folder = new URL('.', import.meta.url)): string {
+  const path = new URL('package.json', folder);
+  if (!existsSync(path)) return packageVersion(new URL('..', folder));
+  const { version }: { version: string } = JSON.parse(readFileSync(path, 'utf8'));
   return version;
 }

@@ -1,8 +1,6 @@
 import { existsSync } from 'node:fs';
 import { VmmError } from '../../base/errors.ts';
 import type { ProcessPorts } from '../../host/node/process-ports.ts';
-import { guestImage } from '../../images/node/guest-image.ts';
-import { VirtualMachine } from '../../sdk/node.ts';
 import { DEFAULT_COMMAND_LINE, type ModuleSource, type VirtualMachineOptions } from '../../sdk/options.ts';
 import { defineCommand } from '../command.ts';
 import { jsonEvent } from '../json-events.ts';
@@ -73,6 +71,7 @@ export const runCommand = defineCommand({
 async function runGuest(options: RunValues, ports: ProcessPorts): Promise<number> {
   const serialTarget = options.serial ?? { kind: 'stdio' };
   const guest = options.kernel === undefined ? await defaultGuest(options, ports) : ownGuest(options, options.kernel);
+  const { VirtualMachine } = await import('../../sdk/node.ts');
   await using vm = await VirtualMachine.create({ ...machineOptions(options), ...guest });
   const serial = serialTarget.kind === 'stdio' ? {} : { serial: await openSerialTarget(serialTarget) };
   return await runSession(vm, ports, { json: options.json, ...serial });
@@ -87,6 +86,7 @@ function ownGuest(options: RunValues, kernel: string): VirtualMachineOptions {
 }
 
 async function defaultGuest(options: RunValues, ports: ProcessPorts): Promise<VirtualMachineOptions> {
+  const { guestImage } = await import('../../images/node/guest-image.ts');
   const progress = new ProgressLine(ports.stderr);
   try {
     const image = await guestImage('cloud-amd64', {

@@ -2,7 +2,6 @@ import { basename } from 'node:path';
 import { VmmError } from '../../base/errors.ts';
 import { errorText } from '../../host/node/files.ts';
 import { type ProcessPorts, writeAll } from '../../host/node/process-ports.ts';
-import { VirtualMachine } from '../../sdk/node.ts';
 import type { VirtualMachineOptions } from '../../sdk/options.ts';
 import { defineCommand } from '../command.ts';
 import { EXIT_STATUS } from '../exit-status.ts';
@@ -69,6 +68,7 @@ async function runTest(file: string, machine: VirtualMachineOptions): Promise<Te
 }
 
 async function runImage(kernel: string, machine: VirtualMachineOptions, chunks: Uint8Array[]): Promise<TestVerdict> {
+  const { VirtualMachine } = await import('../../sdk/node.ts');
   try {
     await using vm = await VirtualMachine.create({ ...machine, kernel });
     const collect = async () => {
