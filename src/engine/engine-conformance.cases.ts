@@ -77,10 +77,15 @@ interface Setup {
 }
 
 /** A VM whose processor is about to run these bytes, with all vectors going to INC EAX; IRET. */
-function setUp(engine: Engine, code: readonly number[], answers: Partial<VmOps> = {}): Setup {
+function setUp(
+  engine: Engine,
+  code: readonly number[],
+  answers: Partial<VmOps> = {},
+  memoryBytes = MEMORY_BYTES,
+): Setup {
   const ops = new RecordingOps(answers);
   const { traits } = createCpuid({ model: 'max', cpuCount: 1, hypervisorLeaf: () => [0, 0, 0, 0] });
-  const vm = engine.createVm({ memoryBytes: MEMORY_BYTES, cpuCount: 1, traits, ops });
+  const vm = engine.createVm({ memoryBytes, cpuCount: 1, traits, ops });
   const vcpu = vm.vcpus[0] as Vcpu;
   vm.memory.load(CODE_GPA, Uint8Array.from(code), 'code');
   vm.memory.load(HANDLER_GPA, Uint8Array.from([...INC_EAX, ...IRET]), 'handler');
@@ -228,6 +233,20 @@ export function engineConformance(engine: Engine): void {
     vcpu.reset(protected32BootState(vm.memory, { rip: CODE_GPA, gprs: {} }));
     vcpu.run(ENOUGH);
     expect(eax()).toBe(0x77);
+  });
+
+  test('code above 2 GiB runs, across pages, and changes', () => {
+    const gpa = 0x8000_0ffd;
+    const { vm, vcpu, eax } = setUp(engine, [], {}, 0x8010_0000);
+    const run = () => {
+      vcpu.reset(protected32BootState(vm.memory, { rip: gpa, gprs: {} }));
+      return vcpu.run(ENOUGH);
+    };
+    vm.memory.load(gpa, Uint8Array.from([...movEax(0x11), ...HLT]), 'code');
+    expect([run(), eax()]).toEqual([{ kind: 'halt' }, 0x11]);
+    vm.memory.writeU8(gpa + 1, 0x22);
+    vm.memory.written(gpa + 1, 1);
+    expect([run(), eax()]).toEqual([{ kind: 'halt' }, 0x22]);
   });
 
   test('a closed A20 gate folds odd megabytes onto even ones', () => {
