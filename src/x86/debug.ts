@@ -1,5 +1,5 @@
 import { ACCESS, type Access, type Processor } from './processor.ts';
-import { CR4, RFLAGS, STATE, VECTOR } from './state.ts';
+import { CR4, RFLAGS, SHADOW, STATE, VECTOR } from './state.ts';
 
 /** Debug registers and debug exceptions (SDM Vol. 3B ch. 18 "Debug, Branch Profile, TSC"). */
 
@@ -37,7 +37,10 @@ export function writeDebugRegister(cpu: Processor, index: number, value: bigint)
   else if (index === 7) {
     const next = (low & DR7_WRITABLE) | DR7_FIXED;
     cpu.setU64(STATE.dr + 56, BigInt(next >>> 0));
-    cpu.words[STATE.debugArmed >> 2] = (next & 0xff) !== 0 ? 1 : 0;
+    const armed = (next & 0xff) !== 0;
+    // No access may be answered by the TLB alone.
+    if (armed && cpu.words[STATE.debugArmed >> 2] === 0) cpu.flushTlb('all');
+    cpu.words[STATE.debugArmed >> 2] = armed ? 1 : 0;
   } else cpu.setU64(STATE.dr + index * 8, value);
 }
 
@@ -66,23 +69,34 @@ function matches(cpu: Processor, linear: bigint, bytes: number, kinds: readonly 
   return hits;
 }
 
-/** DR6 bits of the instruction breakpoints at `linear`; 0 also when RF suppresses them. A fault before the instruction. */
+/**
+ * DR6 bits of the instruction breakpoints at `linear`: a fault before the instruction. 0 where RF suppresses them, or a
+ * load of SS just before.
+ */
 export function checkInstructionBreakpoint(cpu: Processor, linear: bigint): number {
-  if (((cpu.words[STATE.rflagsSystem >> 2] as number) & RFLAGS.RF) !== 0) return 0;
-  return matches(cpu, linear, 1, [BREAK_ON.EXECUTE]);
+  const words = cpu.words;
+  if (((words[STATE.rflagsSystem >> 2] as number) & RFLAGS.RF) !== 0) return 0;
+  return words[STATE.interruptShadow >> 2] === SHADOW.SS ? 0 : matches(cpu, linear, 1, [BREAK_ON.EXECUTE]);
 }
 
-/** DR6 bits of the data breakpoints that an access hits. A trap after the instruction. */
-export function checkDataBreakpoint(cpu: Processor, linear: bigint, bytes: number, access: Access): number {
-  if (access === ACCESS.EXECUTE) return 0;
+/** An access of the current instruction, which a trap follows if a breakpoint is there. */
+export function noteDataAccess(
+  cpu: Processor,
+  linearLow: number,
+  linearHigh: number,
+  { bytes, access }: { readonly bytes: number; readonly access: Access },
+): void {
+  if (cpu.words[STATE.debugArmed >> 2] === 0 || access === ACCESS.EXECUTE) return;
+  const linear = (BigInt(linearHigh >>> 0) << 32n) | BigInt(linearLow >>> 0);
   const kinds = access === ACCESS.WRITE ? [BREAK_ON.WRITE, BREAK_ON.READ_WRITE] : [BREAK_ON.READ_WRITE];
-  return matches(cpu, linear, bytes, kinds);
+  cpu.breakpointHits |= matches(cpu, linear, bytes, kinds);
 }
 
-/** DR6 bits of the I/O breakpoints that a port access hits (CR4.DE). */
-export function checkIoBreakpoint(cpu: Processor, port: number, bytes: number): number {
-  if (((cpu.words[STATE.cr4 >> 2] as number) & CR4.DE) === 0) return 0;
-  return matches(cpu, BigInt(port), bytes, [BREAK_ON.IO]);
+/** A port access of the current instruction. I/O breakpoints exist with CR4.DE. */
+export function notePortAccess(cpu: Processor, port: number, bytes: number): void {
+  const words = cpu.words;
+  if (words[STATE.debugArmed >> 2] === 0 || ((words[STATE.cr4 >> 2] as number) & CR4.DE) === 0) return;
+  cpu.breakpointHits |= matches(cpu, BigInt(port), bytes, [BREAK_ON.IO]);
 }
 
 /** Records the causes in DR6, before the engine delivers #DB. B0-B3 of earlier exceptions are not kept. */
@@ -92,14 +106,18 @@ export function recordDebugException(words: Int32Array, causes: number): void {
 
 /**
  * To be called by a single-stepping engine after each instruction that completed: true if #DB must be delivered now
- * (DR6 is set). `trapFlag` is TF before the instruction, `hits` what checkDataBreakpoint found during it.
- * An instruction that loaded SS delays it by one: the engine asks again after the next.
+ * (DR6 is set). An instruction that loaded SS keeps its breakpoints until after the next one (SDM Vol. 3A §7.8.3).
  */
-export function afterInstruction(cpu: Processor, trapFlag: boolean, hits: number): boolean {
-  const words = cpu.words;
-  words[STATE.rflagsSystem >> 2] = (words[STATE.rflagsSystem >> 2] as number) & ~RFLAGS.RF;
-  const causes = hits | (trapFlag ? DR6.BS : 0);
-  if (causes === 0) return false;
-  recordDebugException(words, causes);
-  return true;
+export function afterInstruction(cpu: Processor, singleStep: boolean): boolean {
+  if (cpu.words[STATE.interruptShadow >> 2] === SHADOW.SS) return false;
+  const causes = cpu.breakpointHits | (singleStep ? DR6.BS : 0);
+  cpu.breakpointHits = 0;
+  if (causes !== 0) recordDebugException(cpu.words, causes);
+  return causes !== 0;
+}
+
+/** INT1 reports what a load of SS before it has kept, with its own #DB. */
+export function reportKeptBreakpoints(cpu: Processor): void {
+  recordDebugException(cpu.words, cpu.breakpointHits);
+  cpu.breakpointHits = 0;
 }

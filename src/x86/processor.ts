@@ -92,6 +92,9 @@ export interface Processor {
   /** HLT or MWAIT: stops until the next event. */
   halt(): void;
 
+  /** DR6 bits of data and I/O breakpoints that were hit and not reported yet (x86/debug.ts). */
+  breakpointHits: number;
+
   /** The machine around the CPU. */
   readonly platform: Platform;
 }

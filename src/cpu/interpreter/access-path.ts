@@ -1,5 +1,5 @@
 import type { GuestMemory } from '../../memory/guest-memory.ts';
-import { checkDataBreakpoint } from '../../x86/debug.ts';
+import { noteDataAccess } from '../../x86/debug.ts';
 import { isCanonicalHigh } from '../../x86/linear.ts';
 import { ACCESS, type Access, GuestFault } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
@@ -38,8 +38,6 @@ export class AccessPath {
   #low = 0;
   #high = 0;
   #bytes = 0;
-  /** Data breakpoints hit. */
-  #hits = 0;
 
   constructor(options: AccessPathOptions) {
     this.#options = options;
@@ -115,7 +113,7 @@ export class AccessPath {
       return this.fault(this.#segmentOf(record, what) === SEG.SS ? VECTOR.SS : VECTOR.GP, 0);
     }
     if (this.#alignmentChecked() && (low & (Math.min(bytes, 8) - 1)) !== 0) return this.fault(VECTOR.AC, 0);
-    if (this.#words[STATE.debugArmed >> 2] !== 0) this.#watch(low, high, bytes, access);
+    noteDataAccess(processor, low, high, { bytes, access });
     const crosses = (low & (PAGE - 1)) + bytes > PAGE;
     if (!crosses) {
       if (!processor.walker.walk(low, high, access, this.#privilege())) return this.#pageFault(low, high);
@@ -168,14 +166,10 @@ export class AccessPath {
     return this.fault(error.vector, error.hasErrorCode ? error.errorCode : undefined);
   }
 
-  #watch(low: number, high: number, bytes: number, access: Access): void {
-    const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-    this.#hits |= checkDataBreakpoint(this.#options.processor, linear, bytes, access);
-  }
-
   takeHits(): number {
-    const hits = this.#hits;
-    this.#hits = 0;
+    const { processor } = this.#options;
+    const hits = processor.breakpointHits;
+    processor.breakpointHits = 0;
     return hits;
   }
 

@@ -1,5 +1,6 @@
 import type { GuestMemory } from '../../memory/guest-memory.ts';
 import type { CpuTraits } from '../../x86/cpuid/traits.ts';
+import { noteDataAccess } from '../../x86/debug.ts';
 import { highHalf, lowHalf } from '../../x86/halves.ts';
 import type { Instruction } from '../../x86/instruction.ts';
 import { isCanonicalHigh } from '../../x86/linear.ts';
@@ -42,6 +43,7 @@ export class SoftProcessor implements Processor {
   high = 0;
   /** HLT or MWAIT stopped it; the engine clears this when an event arrives. */
   halted = false;
+  breakpointHits = 0;
 
   readonly #state: DataView;
   readonly #segments: SegmentAccess;
@@ -158,6 +160,7 @@ export class SoftProcessor implements Processor {
     const privilege = this.#privilege(false);
     if (privilege === PRIVILEGE.USER) this.#checkAlignment(segments.low, bytes);
     this.linear.map(segments.low, segments.high, bytes, access, privilege);
+    noteDataAccess(this, segments.low, segments.high, { bytes, access });
   }
 
   /** SDM Vol. 3A §6.15 "Alignment Check Exception (#AC)". */
@@ -220,6 +223,7 @@ export class SoftProcessor implements Processor {
   #mapLinear(low: number, high: number, bytes: number, access: Access, supervisor: boolean): void {
     if (!isCanonicalHigh(high)) this.raise(VECTOR.GP, 0);
     this.linear.map(low | 0, high | 0, bytes, access, this.#privilege(supervisor));
+    if (!supervisor) noteDataAccess(this, low, high, { bytes, access });
   }
 
   segmentBase(segment: number): bigint {
@@ -235,15 +239,14 @@ export class SoftProcessor implements Processor {
   nextRip(instruction: Instruction): bigint {
     const next = this.u64(STATE.rip) + BigInt(instruction.length);
     const codeSize = (this.words[MODE_WORD] as number) & MODE.CODE_SIZE;
-    if (codeSize === MODE.CODE_64) return BigInt.asUintN(64, next);
-    return next & (codeSize === MODE.CODE_32 ? WORD_MASK : 0xffffn);
+    return codeSize === MODE.CODE_64 ? BigInt.asUintN(64, next) : next & WORD_MASK;
   }
 
   #advance(length: number): void {
     const words = this.words;
     const low = ((words[RIP] as number) >>> 0) + length;
     const codeSize = (words[MODE_WORD] as number) & MODE.CODE_SIZE;
-    words[RIP] = codeSize === MODE.CODE_16 ? low & 0xffff : low;
+    words[RIP] = low;
     if (low > 0xffff_ffff && codeSize === MODE.CODE_64) words[RIP + 1] = (words[RIP + 1] as number) + 1;
   }
 

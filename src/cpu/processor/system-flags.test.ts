@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import {
-  afterInstruction,
-  checkDataBreakpoint,
-  checkInstructionBreakpoint,
-  checkIoBreakpoint,
-  DR6,
-} from '../../x86/debug.ts';
+import { afterInstruction, checkInstructionBreakpoint, DR6, noteDataAccess, notePortAccess } from '../../x86/debug.ts';
 import { ACCESS } from '../../x86/processor.ts';
-import { CR0, CR4, GPR, RFLAGS, STATE } from '../../x86/state.ts';
+import { CR0, CR4, GPR, RFLAGS, SHADOW, STATE } from '../../x86/state.ts';
 import { AT, SELECTOR, SystemMachine } from './system-machine.cases.ts';
 
 const FIXED = RFLAGS.FIXED;
@@ -191,7 +185,8 @@ describe('debug registers', () => {
     },
   ])('data breakpoints see $name: $hit', ({ kind, length, at, bytes, access, hit }) => {
     const machine = armed(dr7(kind, length), 0x1000n);
-    expect(checkDataBreakpoint(machine.cpu, at, bytes, access)).toBe(hit);
+    noteDataAccess(machine.cpu, Number(at), 0, { bytes, access });
+    expect(machine.cpu.breakpointHits).toBe(hit);
   });
 
   test('instruction breakpoints are held off by RF', () => {
@@ -203,17 +198,22 @@ describe('debug registers', () => {
 
   test('I/O breakpoints need CR4.DE', () => {
     const machine = armed(dr7(2, 0), 0x60n);
-    expect(checkIoBreakpoint(machine.cpu, 0x60, 1)).toBe(0);
+    notePortAccess(machine.cpu, 0x60, 1);
+    expect(machine.cpu.breakpointHits).toBe(0);
     machine.cpu.setU32(STATE.cr4, machine.cpu.u32(STATE.cr4) | CR4.DE);
-    expect(checkIoBreakpoint(machine.cpu, 0x60, 1)).toBe(2);
+    expect(machine.run('e660')).toBeUndefined();
+    expect(machine.cpu.breakpointHits).toBe(2);
   });
 
-  test('afterInstruction clears RF and reports single steps', () => {
-    const machine = long();
-    machine.cpu.setRflags(FIXED | RFLAGS.RF);
-    expect(afterInstruction(machine.cpu, false, 0)).toBe(false);
-    expect(machine.cpu.rflags()).toBe(FIXED);
-    expect(afterInstruction(machine.cpu, true, 1)).toBe(true);
-    expect(machine.cpu.u32(STATE.dr + 48) & 0xffff).toBe(0xff0 | DR6.BS | 1);
+  test('afterInstruction reports breakpoints and single steps, unless SS was loaded', () => {
+    const { cpu } = long();
+    expect(afterInstruction(cpu, false)).toBe(false);
+    cpu.breakpointHits = 1;
+    cpu.setU32(STATE.interruptShadow, SHADOW.SS);
+    expect(afterInstruction(cpu, true)).toBe(false);
+    cpu.setU32(STATE.interruptShadow, SHADOW.STI);
+    expect(afterInstruction(cpu, true)).toBe(true);
+    expect(cpu.u32(STATE.dr + 48) & 0xffff).toBe(0xff0 | DR6.BS | 1);
+    expect(afterInstruction(cpu, false)).toBe(false);
   });
 });

@@ -41,6 +41,9 @@ export const bytesOf = (hex: string): Uint8Array =>
 const le32 = (value: number): string =>
   [0, 8, 16, 24].map((shift) => ((value >>> shift) & 255).toString(16).padStart(2, '0')).join('');
 
+/** Where the handler of a vector is. */
+export const handlerAt = (vector: number): number => HANDLERS + vector * 0x80;
+
 export interface Entered {
   readonly vector: number;
   /** Relative to the program's start. */
@@ -133,7 +136,7 @@ export class VcpuMachine {
   }
 
   #handler(vector: number): void {
-    const at = HANDLERS + vector * 0x80;
+    const at = handlerAt(vector);
     const extra = ERROR_CODES.has(vector) ? 8 : 0;
     const offset = (bytes: number): string => (bytes + extra).toString(16).padStart(2, '0');
     const code = [

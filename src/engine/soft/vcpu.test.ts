@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { GPR, RFLAGS, STATE, VECTOR } from '../../x86/state.ts';
-import { CODE, DATA, DEVICE, VcpuMachine } from './vcpu-machine.cases.ts';
+import { CODE, DATA, DEVICE, handlerAt, VcpuMachine } from './vcpu-machine.cases.ts';
 
 const machine = new VcpuMachine();
 const IRQ = 64;
@@ -146,13 +146,61 @@ describe.each([1_000_000, 1, 2, 3, 7])('SoftVcpu in slices of %d', (slice) => {
     expect(machine.vcpu.processor.u32(STATE.dr + 48) & 15).toBe(1);
   });
 
+  /** A handler of #DB that sets RF before it goes to the one that writes the log. */
+  function resumeOnDebug(): void {
+    const at = DATA + 0x800;
+    machine.memory.bytes.set([0x81, 0x4c, 0x24, 0x10, 0, 0, 1, 0, 0xe9], at); // OR dword [RSP + 16], RF; JMP
+    machine.memory.writeU32(at + 9, handlerAt(VECTOR.DB) - (at + 13));
+    machine.setGate(VECTOR.DB, at);
+  }
+
   test('an instruction breakpoint stops before the instruction, and RF lets it go on', () => {
     start('0f 23 c3 0f 23 f8 90 90 90');
+    resumeOnDebug();
     machine.setGpr(GPR.RBX, CODE + 7);
     machine.setGpr(GPR.RAX, 1);
     machine.runToEnd(slice);
     expect(machine.entries()).toEqual(['1@7']);
-    expect(machine.log()[0]!.rflags & RFLAGS.RF).toBe(RFLAGS.RF);
+  });
+
+  test('an instruction breakpoint comes again if its handler leaves RF clear', () => {
+    start('0f 23 c3 0f 23 f8 90 90 90');
+    machine.setGpr(GPR.RBX, CODE + 7);
+    machine.setGpr(GPR.RAX, 1);
+    machine.runToEnd(slice, 60);
+    expect(machine.entries().slice(0, 2)).toEqual(['1@7', '1@7']);
+  });
+
+  test('an instruction breakpoint after a load of SS is lost', () => {
+    start('0f 23 c3 0f 23 f8 8e d1 90 90');
+    machine.setGpr(GPR.RBX, CODE + 8);
+    machine.setGpr(GPR.RCX, 0x10);
+    machine.setGpr(GPR.RAX, 1);
+    machine.runToEnd(slice);
+    expect(machine.entries()).toEqual([]);
+  });
+
+  // MOV DR0, RBX; MOV DR7, RAX; MOV SS, [RBX]; then the instruction at 8.
+  test.each([
+    ['the next instruction', '90 90', ['1@9']],
+    ['INT1, once', 'f1 90', ['1@9']],
+    ['INT n, in its handler', 'cd 40 90', [`1@${(handlerAt(64) - CODE).toString(16)}`, '64@a']],
+    ['nothing if that faults', '0f 0b 90', ['6@8']],
+  ])('a breakpoint that a load of SS hits is reported after %s', (_, next, entries) => {
+    start(`0f 23 c3 0f 23 f8 8e 13 ${next}`);
+    machine.memory.writeU16(DATA, 0x10);
+    machine.setGpr(GPR.RBX, DATA);
+    machine.setGpr(GPR.RAX, 0x0007_0001); // 2 bytes, on reads and writes
+    machine.setGpr(15, CODE + 10);
+    machine.runToEnd(slice);
+    expect(machine.entries()).toEqual(entries);
+    expect(machine.vcpu.processor.u32(STATE.dr + 48) & 15).toBe(entries.includes('6@8') ? 0 : 1);
+  });
+
+  test('TF over HLT traps after it', () => {
+    start(`${PUSHF_SET_TF_POPF} f4 ${PUSHF_CLEAR_TF_POPF}`);
+    machine.runToEnd(slice);
+    expect(machine.entries()).toEqual(['1@8', '1@9', '1@e', '1@f']);
   });
 
   test('RF of a fault lasts for one instruction after the return', () => {

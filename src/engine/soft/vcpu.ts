@@ -41,8 +41,6 @@ export class SoftVcpu {
   #nmi = false;
   #exitRequested = false;
   #shutdown = false;
-  /** DR6 bits of data breakpoints that a load of SS holds back. */
-  #heldHits = 0;
   readonly #words: Int32Array;
 
   constructor(options: InterpreterOptions) {
@@ -58,7 +56,7 @@ export class SoftVcpu {
     this.processor.halted = false;
     this.#shutdown = false;
     this.#nmi = false;
-    this.#heldHits = 0;
+    this.processor.breakpointHits = 0;
     this.#words[WORD.budget] = this.#given = 0;
     this.processor.flushTlb('all');
     this.interpreter.code.reset();
@@ -158,8 +156,7 @@ export class SoftVcpu {
     words[WORD.shadow] = SHADOW.NONE;
     const { exit, used } = this.#execute(1, () => this.interpreter.step());
     if (exit === EXIT.FAULT) {
-      this.interpreter.takeBreakpointHits();
-      this.#heldHits = 0;
+      this.processor.breakpointHits = 0;
       return used + this.#deliverFault();
     }
     this.#trap(trapFlag);
@@ -169,12 +166,9 @@ export class SoftVcpu {
   /** #DB after an instruction that TF was set before, or that hit data breakpoints. */
   #trap(trapFlag: boolean): void {
     const words = this.#words;
-    const hits = this.interpreter.takeBreakpointHits() | this.#heldHits;
     const byNewFlags = this.interpreter.lastProcedure?.trapsByNewFlags ?? false;
     const single = byNewFlags ? ((words[WORD.rflags] as number) & RFLAGS.TF) !== 0 : trapFlag;
-    const held = words[WORD.shadow] === SHADOW.SS;
-    this.#heldHits = held ? hits : 0;
-    if (!held && (single || hits !== 0) && afterInstruction(this.processor, single, hits)) this.#deliver(VECTOR.DB);
+    if (afterInstruction(this.processor, single)) this.#deliver(VECTOR.DB);
   }
 
   #instructionBreakpoint(): boolean {
@@ -184,13 +178,13 @@ export class SoftVcpu {
     if (hits === 0) return false;
     recordDebugException(this.#words, hits);
     this.#retired++;
-    this.#words[WORD.rflags] = (this.#words[WORD.rflags] as number) | RFLAGS.RF;
     this.#deliver(VECTOR.DB);
     return true;
   }
 
   #deliver(vector: number): void {
     this.#words[WORD.shadow] = SHADOW.NONE;
+    this.processor.halted = false;
     if (!deliverException(this.processor, vector)) this.#shutdown = true;
     else if (vector === VECTOR.DB) enterDebugHandler(this.#words);
   }

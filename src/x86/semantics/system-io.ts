@@ -1,3 +1,4 @@
+import { notePortAccess } from '../debug.ts';
 import type { Instruction } from '../instruction.ts';
 import { checkIoPermission } from '../io-permission.ts';
 import type { Processor } from '../processor.ts';
@@ -27,6 +28,7 @@ const input = (wide: boolean) =>
     const bytes = bytesOf(instruction, wide);
     const port = portOf(cpu, instruction, 1);
     checkIoPermission(cpu, port, bytes);
+    notePortAccess(cpu, port, bytes);
     const value = cpu.platform.portRead(port, bytes);
     const { words } = cpu;
     const mask = MASKS[bytes];
@@ -41,6 +43,7 @@ const output = (wide: boolean) =>
     const bytes = bytesOf(instruction, wide);
     const port = portOf(cpu, instruction, 0);
     checkIoPermission(cpu, port, bytes);
+    notePortAccess(cpu, port, bytes);
     cpu.platform.portWrite(port, bytes, ((cpu.words[RAX] as number) & MASKS[bytes]) >>> 0);
   });
 export const OUTB = output(false);
@@ -83,6 +86,7 @@ const inputString = (wide: boolean) =>
     const bytes = bytesOf(instruction, wide);
     const port = (cpu.words[RDX] as number) & 0xffff;
     checkIoPermission(cpu, port, bytes);
+    notePortAccess(cpu, port, bytes);
     repeat(cpu, instruction, () => {
       const offset = cpu.readGpr(GPR.RDI, instruction.addressSize);
       cpu.probeWrite(SEG.ES, offset, bytes);
@@ -98,6 +102,7 @@ const outputString = (wide: boolean) =>
     const bytes = bytesOf(instruction, wide);
     const port = (cpu.words[RDX] as number) & 0xffff;
     checkIoPermission(cpu, port, bytes);
+    notePortAccess(cpu, port, bytes);
     repeat(cpu, instruction, () => {
       const offset = cpu.readGpr(GPR.RSI, instruction.addressSize);
       cpu.platform.portWrite(port, bytes, Number(cpu.readMemory(instruction.segment, offset, bytes)));

@@ -1,3 +1,4 @@
+import { reportKeptBreakpoints } from '../debug.ts';
 import { farReturn } from '../far-return.ts';
 import { farCall, farJump, readFarPointer } from '../far-transfer.ts';
 import type { Instruction } from '../instruction.ts';
@@ -90,7 +91,10 @@ export const INT3 = procedure(
 );
 export const INT1 = procedure(
   'INT1',
-  (cpu, instruction) => interrupt(cpu, instruction, VECTOR.DB, 'privileged'),
+  (cpu, instruction) => {
+    interrupt(cpu, instruction, VECTOR.DB, 'privileged');
+    reportKeptBreakpoints(cpu);
+  },
   newFlags,
 );
 export const INTO = procedure(
