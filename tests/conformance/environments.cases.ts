@@ -2,7 +2,7 @@ import { ATTR, CR0, CR4, EFER, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE } from
 import type { Prng } from '../differential/prng.ts';
 import type { Paging, TestImage } from './test-image.cases.ts';
 
-/** Modes and privilege levels that instructions are run in. The image's words hold a user-mode case in long mode at first. */
+/** Modes and privilege levels that instructions are run in. General, vector and x87 registers are set before. */
 export interface Environment {
   readonly name: string;
   /** For which code size the instructions are encoded. */
@@ -48,12 +48,15 @@ function setSegment(image: TestImage, segment: number, values: SegmentValues): v
 }
 
 const setControl = (image: TestImage, cr0: number, cr4: number, efer: number): void => {
+  image.view.setBigUint64(STATE.xcr0, 7n, true);
   image.view.setBigUint64(STATE.cr0, BigInt(cr0 >>> 0), true);
   image.view.setBigUint64(STATE.cr4, BigInt(cr4), true);
   image.view.setBigUint64(STATE.efer, BigInt(efer), true);
 };
 
 const PROTECTED = CR0.PE | CR0.MP | CR0.ET | CR0.NE | CR0.WP | CR0.AM;
+const LONG_CR4 = CR4.PAE | CR4.PGE | CR4.FSGSBASE | CR4.SMEP | CR4.SMAP | CR4.UMIP;
+const LONG_EFER = EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE;
 const SIMD = CR4.OSFXSR | CR4.OSXMMEXCPT | CR4.OSXSAVE;
 
 function descriptorTables(image: TestImage): void {
@@ -62,6 +65,11 @@ function descriptorTables(image: TestImage): void {
   image.view.setBigUint64(STATE.idtrBase, BigInt(IDT_LINEAR), true);
   image.view.setUint32(STATE.idtrLimit, 0xfff, true);
   setSegment(image, SEG.TR, { selector: 0x48, attributes: ATTR.P | 11, base: TSS_LINEAR, limit: 0x2067 });
+}
+
+function longMode(image: TestImage, cpl: 0 | 3): void {
+  setControl(image, PROTECTED | CR0.PG, LONG_CR4 | SIMD, LONG_EFER);
+  image.view.setUint32(STATE.cpl, cpl, true);
 }
 
 /** Flat segments of a privilege level. */
@@ -110,14 +118,23 @@ function realSegments(image: TestImage, prng: Prng, dpl: 0 | 3): void {
 }
 
 export const ENVIRONMENTS: readonly Environment[] = [
-  { name: '64-bit user', encoded: 64, paging: 'long', user: true, setUp: () => {} },
+  {
+    name: '64-bit user',
+    encoded: 64,
+    paging: 'long',
+    user: true,
+    setUp: (image) => {
+      longMode(image, 3);
+      flat(image, { dpl: 3, bits: 64 });
+    },
+  },
   {
     name: '64-bit supervisor',
     encoded: 64,
     paging: 'long',
     user: false,
     setUp: (image) => {
-      image.view.setUint32(STATE.cpl, 0, true);
+      longMode(image, 0);
       flat(image, { dpl: 0, bits: 64 });
     },
   },
@@ -126,7 +143,10 @@ export const ENVIRONMENTS: readonly Environment[] = [
     encoded: 32,
     paging: 'long',
     user: true,
-    setUp: (image) => flat(image, { dpl: 3, bits: 32 }),
+    setUp: (image) => {
+      longMode(image, 3);
+      flat(image, { dpl: 3, bits: 32 });
+    },
   },
   {
     name: '32-bit user, PAE',
@@ -135,6 +155,7 @@ export const ENVIRONMENTS: readonly Environment[] = [
     user: true,
     setUp: (image) => {
       setControl(image, PROTECTED | CR0.PG, CR4.PAE | SIMD, EFER.NXE);
+      image.view.setUint32(STATE.cpl, 3, true);
       flat(image, { dpl: 3, bits: 32 });
     },
   },
@@ -178,6 +199,7 @@ export const ENVIRONMENTS: readonly Environment[] = [
     user: true,
     setUp: (image, prng) => {
       setControl(image, PROTECTED | CR0.PG, SIMD, 0);
+      image.view.setUint32(STATE.cpl, 3, true);
       realSegments(image, prng, 3);
       const flags = image.view.getUint32(STATE.rflagsSystem, true);
       const iopl = prng.chance(0.5) ? RFLAGS.IOPL : 0;

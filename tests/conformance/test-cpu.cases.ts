@@ -89,6 +89,7 @@ export interface TestCpu {
 }
 
 const RIP = STATE.rip >> 2;
+const CS_LIMIT = STATE.segments + SEG.CS * SEGMENT_BYTES + SEGMENT.limit;
 
 export class OracleTestCpu implements TestCpu {
   readonly name = 'oracle';
@@ -120,7 +121,10 @@ export class OracleTestCpu implements TestCpu {
 
   step(): 'done' | 'fault' {
     const instruction = this.fetch();
-    if (instruction === undefined) return 'fault';
+    return instruction === undefined ? 'fault' : this.execute(instruction);
+  }
+
+  execute(instruction: Instruction): 'done' | 'fault' {
     const completed = this.#oracle.execute(instruction);
     this.undefinedFlags = this.#oracle.undefinedFlags;
     return completed ? 'done' : 'fault';
@@ -134,18 +138,27 @@ export class OracleTestCpu implements TestCpu {
     const csBase = words[(STATE.segments + SEG.CS * SEGMENT_BYTES + SEGMENT.base) >> 2] as number;
     const low = wide ? (words[RIP] as number) : ((words[RIP] as number) + csBase) | 0;
     const high = wide ? (words[RIP + 1] as number) : 0;
-    if (wide && !isCanonicalHigh(high)) return this.#fault(VECTOR.GP, 0);
+    if (wide ? !isCanonicalHigh(high) : !this.#isWithinLimit(1)) return this.#fault(VECTOR.GP, 0);
     if (!this.#fetchPage(low, high, 0)) return undefined;
     const head = Math.min(PAGE - (low & (PAGE - 1)), 15);
     let decoded = this.#decoder.decode(this.#code, 0, head, mode, TRAITS.features);
     if (decoded.row === undefined && decoded.kind === 'more') {
       const nextLow = ((low | (PAGE - 1)) + 1) | 0;
+      if (!wide && !this.#isWithinLimit(head + 1)) return this.#fault(VECTOR.GP, 0);
       const nextHigh = nextLow === 0 && wide ? high + 1 : high;
       if (!this.#fetchPage(nextLow, nextHigh, head)) return undefined;
       decoded = this.#decoder.decode(this.#code, 0, 15 + head, mode, TRAITS.features);
     }
+    const length = decoded.row === undefined ? 1 : decoded.length;
+    if (!wide && !this.#isWithinLimit(length)) return this.#fault(VECTOR.GP, 0);
     if (decoded.row !== undefined) return decoded;
     return decoded.kind === 'too-long' ? this.#fault(VECTOR.GP, 0) : this.#fault(VECTOR.UD);
+  }
+
+  /** Whether so many bytes at EIP are in the code segment. */
+  #isWithinLimit(bytes: number): boolean {
+    const { processor } = this;
+    return processor.u32(STATE.rip) + bytes - 1 <= processor.u32(CS_LIMIT);
   }
 
   #fetchPage(low: number, high: number, at: number): boolean {

@@ -61,6 +61,11 @@ export class TestImage {
     return gpa;
   }
 
+  /** gpa of the entry that maps a page. */
+  leafOf(page: bigint): number {
+    return this.#leaves.get(page) ?? assertMapped(page);
+  }
+
   /** Where a mapped page is. */
   gpaOf(page: bigint): number | undefined {
     const entry = this.#leaves.get(page);
@@ -69,8 +74,7 @@ export class TestImage {
 
   /** Changes the rights (0: not present) and perhaps the place of a mapped page; what undoes it. */
   change(page: bigint, change: { rights?: number; gpa?: number }): () => void {
-    const entry = this.#leaves.get(page);
-    if (entry === undefined) throw new Error(`Page ${page.toString(16)} is not mapped`);
+    const entry = this.leafOf(page);
     const before = this.memory.readU32(entry);
     const gpa = change.gpa ?? before & ~(PAGE - 1);
     this.#writeLeaf(entry, gpa, change.rights ?? before & (PAGE - 1));
@@ -120,4 +124,8 @@ export class TestImage {
     cpu.mmio.log.length = 0;
     cpu.forget();
   }
+}
+
+function assertMapped(page: bigint): never {
+  throw new Error(`Page ${page.toString(16)} is not mapped`);
 }

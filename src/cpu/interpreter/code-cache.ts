@@ -239,11 +239,11 @@ export class CodeCache {
     this.#options.onInvalidate();
   }
 
-  /** Decodes the instruction at gpa into the two step records: itself, then a stop. */
-  prepareStep(gpa: number, mode: number, next: () => number | undefined): number | undefined {
+  /** Decodes the instruction at gpa into the two step records: itself, then a stop. `roomBytes`: the code segment's end. */
+  prepareStep(gpa: number, mode: number, next: () => number | undefined, roomBytes: number): number | undefined {
     const { memory, writer, handlers, base } = this.#options;
     const offset = gpa & (PAGE - 1);
-    let instruction = this.#decode(memory.bytes, gpa, gpa - offset + PAGE, mode);
+    let instruction = this.#decode(memory.bytes, gpa, gpa + Math.min(PAGE - offset, roomBytes), mode);
     if (instruction === undefined) {
       const nextGpa = next();
       if (nextGpa === undefined) return undefined;

@@ -6,6 +6,7 @@ import type { CodeCache } from './code-cache.ts';
 import { JUMP_CACHE } from './layout.ts';
 
 const CS_BASE = (STATE.segments + SEG.CS * SEGMENT_BYTES + SEGMENT.base) >> 2;
+const CS_LIMIT = (STATE.segments + SEG.CS * SEGMENT_BYTES + SEGMENT.limit) >> 2;
 const WORD = {
   mode: STATE.mode >> 2,
   cpl: STATE.cpl >> 2,
@@ -20,6 +21,7 @@ const GENERATION_LIMIT = 1 << 22;
 const USER_BIT = 1 << 9;
 const MODE_MASK = USER_BIT - 1;
 
+const PAGE = 4096;
 const JUMP_WORDS = JUMP_CACHE.ENTRY_BYTES / 4;
 const FETCH_ENTRIES = 1024;
 /** u32[4]: linear page (low), linear high, guest-physical page number, tag. */
@@ -38,6 +40,7 @@ export class CodeLookup {
   #generation = 2;
   #globalGeneration = 3;
   #csBase = 0;
+  #csLimit = 0;
   /** A translation of this generation was overwritten: jumps into its page may be cached still. */
   #evicted = false;
   lookups = 0;
@@ -78,9 +81,10 @@ export class CodeLookup {
   sync(): void {
     const words = this.#words;
     const mode = words[WORD.mode] as number;
-    if ((mode & MODE.CODE_SIZE) !== MODE.CODE_64 && words[CS_BASE] !== this.#csBase) {
+    if ((mode & MODE.CODE_SIZE) !== MODE.CODE_64 && this.#codeSegmentChanged()) {
       // Outside 64-bit mode, RIP says where code is only together with CS's base.
       this.#csBase = words[CS_BASE] as number;
+      this.#csLimit = words[CS_LIMIT] as number;
       this.flush('all');
       return;
     }
@@ -89,11 +93,15 @@ export class CodeLookup {
     words[WORD.globalGeneration] = (this.#globalGeneration << GENERATION_SHIFT) | state;
   }
 
+  #codeSegmentChanged(): boolean {
+    return this.#words[CS_BASE] !== this.#csBase || this.#words[CS_LIMIT] !== this.#csLimit;
+  }
+
   /** Record for the code at RIP, or 0 with a fault in the state. */
   find(ripLow: number, ripHigh: number): number {
     this.lookups++;
     const record = this.#translate(ripLow, ripHigh, false);
-    if (record === 0) return 0;
+    if (record === 0 || this.#confined) return record;
     const jumps = this.#jumps;
     const at = (ripLow & (JUMP_CACHE.ENTRIES - 1)) * JUMP_WORDS;
     jumps[at] = ripLow;
@@ -110,21 +118,31 @@ export class CodeLookup {
 
   /** All pages of the last translation are global. */
   #lastGlobal = false;
+  /** CS's limit lies within the page of the last translation: what is decoded there is not kept. */
+  #confined = false;
 
   #translate(ripLow: number, ripHigh: number, step: boolean): number {
     const mode = (this.#words[WORD.mode] as number) & MODE_MASK;
     const wide = (mode & MODE.CODE_SIZE) === MODE.CODE_64;
     const low = wide ? ripLow : (ripLow + (this.#words[CS_BASE] as number)) | 0;
     const high = wide ? ripHigh : 0;
-    if (wide && !isCanonicalHigh(high)) return this.#access.fault(VECTOR.GP, 0);
+    const room = wide ? PAGE : ((this.#words[CS_LIMIT] as number) >>> 0) - (ripLow >>> 0) + 1;
+    if (wide ? !isCanonicalHigh(high) : room <= 0) return this.#access.fault(VECTOR.GP, 0);
+    const pageRoom = PAGE - (low & (PAGE - 1));
+    this.#confined = !wide && room < pageRoom;
     this.#lastGlobal = true;
     const gpa = this.#fetch(low, high);
     if (gpa === undefined) return 0;
     const next = (): number | undefined => {
       const nextLow = ((low | 0xfff) + 1) | 0;
+      if (!wide && room <= pageRoom) {
+        this.#access.fault(VECTOR.GP, 0);
+        return undefined;
+      }
       return this.#fetch(nextLow, nextLow === 0 && wide ? (high + 1) | 0 : high);
     };
-    return (step ? this.#code.prepareStep(gpa, mode, next) : this.#code.find(gpa, mode, next)) ?? 0;
+    if (step || this.#confined) return this.#code.prepareStep(gpa, mode, next, room) ?? 0;
+    return this.#code.find(gpa, mode, next) ?? 0;
   }
 
   /** gpa of code in RAM, or undefined with a fault in the state. */

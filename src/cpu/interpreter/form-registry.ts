@@ -77,6 +77,7 @@ export function variantOf(instruction: Instruction, mode: number): number {
   variant = variant * 3 + REPEAT_CODE[instruction.repeat];
   variant = variant * 3 + SEGMENT_CODE[segmentKind(instruction, mode)];
   variant = variant * 3 + INDEX_CODE[index];
+  variant = variant * 2 + (isAbsolute(instruction) ? 1 : 0);
   variant = variant * 16 + (instruction.opcode & 15);
   variant = variant * 64 + (mode & (MODE.CODE_SIZE | MODE.STACK_32 | MODE.FLAT));
   return variant;
@@ -158,6 +159,10 @@ function formOperands(instruction: Instruction, description: Description): FormO
         return { kind: 'xmm', slot: slot(), bits: operand.bits };
       case 'mmx':
         return { kind: 'mmx', slot: slot() };
+      case 'segment':
+        return { kind: 'register', slot: slot(), width: 16 };
+      case 'control':
+        return { kind: 'register', slot: slot(), width: instruction.operandSize === 64 ? 64 : 32 };
       default:
         throw new Error(`Broken invariant: ${description.name} is a description with a ${operand.kind} operand`);
     }
