@@ -166,13 +166,6 @@ export class AccessPath {
     return this.fault(error.vector, error.hasErrorCode ? error.errorCode : undefined);
   }
 
-  takeHits(): number {
-    const { processor } = this.#options;
-    const hits = processor.breakpointHits;
-    processor.breakpointHits = 0;
-    return hits;
-  }
-
   /** Writes the access buffer to its place; that was checked when the buffer was given out. */
   commit(): void {
     const { linear } = this.#options.processor;

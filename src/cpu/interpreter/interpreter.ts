@@ -199,11 +199,6 @@ export class Interpreter {
     if (bytes > PAGE || this.code.holdsCode(gpa) || this.code.holdsCode(gpa + bytes - 1)) this.code.written(gpa, bytes);
   }
 
-  /** Data breakpoints that accesses hit since the last call (DR6 bits); only while STATE.debugArmed. */
-  takeBreakpointHits(): number {
-    return this.#access.takeHits();
-  }
-
   #flush(what: 'all' | 'non-global'): void {
     this.tlb.flush(what);
     this.lookup.flush(what);
