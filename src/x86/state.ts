@@ -151,6 +151,12 @@ export const STATE = {
 /** Values of STATE.interruptShadow. A load of SS holds off debug exceptions too (SDM Vol. 3A §7.8.3). */
 export const SHADOW = { NONE: 0, STI: 1, SS: 2 } as const;
 
+/** STATE offset of a segment register's selector. */
+export const selectorOffset = (segment: number): number => STATE.segments + segment * SEGMENT_BYTES + SEGMENT.selector;
+
+/** STATE offset of CR0, CR2, CR3 or CR4. */
+export const controlOffset = (index: number): number => (index === 0 ? STATE.cr0 : STATE.cr2 + (index - 2) * 8);
+
 /** Values of STATE.mmuContext: a TLB entry made under one of them says nothing about the others. */
 export const MMU_CONTEXT = {
   /** CPL 0-2; accesses to user pages fault (CR4.SMAP set, RFLAGS.AC clear). */

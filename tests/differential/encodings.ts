@@ -80,8 +80,10 @@ function collect(entry: Entry | undefined, path: Path, found: Encoding[]): void 
       return;
     case 'byRex': {
       const key = entry.bit === 'W' ? 'rexW' : 'rexB';
-      collect(entry.clear, { ...path, [key]: false }, found);
-      collect(entry.set, { ...path, [key]: true, modes: path.modes.filter((mode) => mode === 64) }, found);
+      // REX.R only extends the register number, which is random.
+      const by = (value: boolean): Path => (entry.bit === 'R' ? path : { ...path, [key]: value });
+      collect(entry.clear, by(false), found);
+      collect(entry.set, { ...by(true), modes: path.modes.filter((mode) => mode === 64) }, found);
     }
   }
 }

@@ -123,6 +123,10 @@ const farReturnFaults: Quirk = (encoded, given, host) => {
 /** AMD's processors take VERW with LOCK. */
 const lockedVerw: Quirk = (encoded) => (encoded.lock ? EVERYTHING : {});
 
+/** AMD's processors take LOCK MOV CR0 as MOV CR8. */
+const lockedControl: Quirk = (encoded) =>
+  encoded.lock && encoded.encoding.row.operands.includes('Cy') ? EVERYTHING : {};
+
 const both =
   (first: Quirk, second: Quirk): Quirk =>
   (encoded, given, host) => {
@@ -168,7 +172,8 @@ const QUIRKS: Readonly<Record<string, Quirk>> = {
   LAR: accessRights,
   VERW: lockedVerw,
   ...names('RET IRET', farReturnFaults),
-  ...names('MOV POP LFS LGS', segmentBase),
+  MOV: both(segmentBase, lockedControl),
+  ...names('POP LFS LGS', segmentBase),
   ...names('SHLD SHRD', doubleShift),
   ...names('RDRAND RDSEED', randomNumber),
 };

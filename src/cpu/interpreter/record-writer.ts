@@ -1,6 +1,6 @@
 import type { DecodedOperand, Instruction } from '../../x86/instruction.ts';
 import type { Description } from '../../x86/semantics.ts';
-import { SEG, SEGMENT, SEGMENT_BYTES, STATE } from '../../x86/state.ts';
+import { controlOffset, SEG, SEGMENT, SEGMENT_BYTES, STATE, selectorOffset } from '../../x86/state.ts';
 import { RECORD } from '../ir/record.ts';
 import { isAbsolute, memoryIndex } from './form-registry.ts';
 import { readsImmediateAsRegister } from './hot-forms.ts';
@@ -116,6 +116,10 @@ function stateOffset(operand: DecodedOperand): number {
       return STATE.xmm + operand.index * 32;
     case 'mmx':
       return STATE.x87 + operand.index * 16;
+    case 'segment':
+      return selectorOffset(operand.index);
+    case 'control':
+      return controlOffset(operand.index);
     default:
       throw new Error(`Broken invariant: a ${operand.kind} operand has no register`);
   }

@@ -2,6 +2,7 @@ import { assert } from '../../base/errors.ts';
 import type { Address, Int, Operand, VecOperand, Width } from '../../x86/emitter.ts';
 import type { DecodedOperand, Instruction } from '../../x86/instruction.ts';
 import type { Description, FormContext } from '../../x86/semantics.ts';
+import { controlOffset, selectorOffset } from '../../x86/state.ts';
 import { Evaluator } from './evaluator.ts';
 import type { OracleProcessor } from './state-evaluator.ts';
 import { toAddress, toInt, unsignedOf } from './values.ts';
@@ -57,6 +58,10 @@ export class BoundEvaluator extends Evaluator {
         return this.#bindMemory(operand.bits);
       case 'immediate':
         return this.#bindConstant(operand.width, operand.value);
+      case 'segment':
+        return this.#bindConstant(16, BigInt(this.cpu.u32(selectorOffset(operand.index)) & 0xffff));
+      case 'control':
+        return this.#bindControl(operand.index);
       case 'relative':
         return this.#bindConstant(this.ipWidth, BigInt(operand.displacement));
       default:
@@ -89,6 +94,12 @@ export class BoundEvaluator extends Evaluator {
       address: noAddress,
       effectiveAddress: noAddress,
     };
+  }
+
+  /** As wide as the mode's registers, like the general register that it is moved to. */
+  #bindControl(index: number): Operand {
+    const width = this.instruction.operandSize === 64 ? 64 : 32;
+    return this.#bindConstant(width, BigInt.asUintN(width, this.cpu.u64(controlOffset(index))));
   }
 
   #bindMemory(bits: number): Operand {

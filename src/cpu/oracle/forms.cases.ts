@@ -59,6 +59,8 @@ const BY_LETTER: Readonly<Record<string, (bits: number) => readonly DecodedOpera
   P: () => [mmx],
   N: () => [mmx],
   Q: (bits) => [mmx, memory(bits)],
+  S: () => [{ kind: 'segment', index: 3 }],
+  C: () => [{ kind: 'control', index: 4 }],
 };
 
 /** What an operand code can be in an instruction. */

@@ -22,7 +22,7 @@ type Fixed = 'AL' | 'CL' | 'AX' | 'DX' | 'EAX' | 'eAX' | 'rAX';
 export type WritableCode = Gpr<'E' | 'G' | 'R' | 'M' | 'Z' | 'B' | 'O'> | Fixed;
 export type ReadableCode = WritableCode | 'M' | `I${'b' | 'w' | 'd' | 'z' | 'v' | 'bs'}` | `J${'b' | 'z'}` | '1';
 export type VectorCode = 'Pq' | 'Qq' | 'Qd' | 'Nq' | `${'V' | 'W' | 'U' | 'M'}${'w' | 'd' | 'q' | 'dq'}`;
-/** Operands that only procedures take. */
+/** Operands that only procedures take; but descriptions read Sw and Cy. */
 export type SystemCode =
   | 'Ap'
   | 'Mp'
@@ -49,7 +49,7 @@ export type OperandCode = ReadableCode | VectorCode | SystemCode;
 type CodeFor<R extends Role> = R extends 'dst' | 'dst2'
   ? WritableCode
   : R extends 'src' | 'src2' | 'src3'
-    ? ReadableCode
+    ? ReadableCode | 'Sw' | 'Cy'
     : VectorCode;
 type CodesFor<R extends readonly Role[]> = { readonly [K in keyof R]: CodeFor<R[K]> };
 
@@ -160,10 +160,10 @@ export interface ByMode {
   readonly mode64: Entry | undefined;
   readonly legacy: Entry | undefined;
 }
-/** Chosen by REX.W (CMPXCHG8B or CMPXCHG16B) or REX.B (0x90: NOP or XCHG R8, rAX). Without a REX prefix the bits are clear. */
+/** Chosen by REX.W (CMPXCHG8B or CMPXCHG16B), REX.R (CR0-CR7 or CR8) or REX.B (0x90: NOP or XCHG R8, rAX). Without a REX prefix the bits are clear. */
 export interface ByRex {
   readonly kind: 'byRex';
-  readonly bit: 'W' | 'B';
+  readonly bit: 'W' | 'R' | 'B';
   readonly clear: Entry;
   readonly set: Entry;
 }
@@ -206,7 +206,7 @@ export const byMode = (mode64: Entry | undefined, legacy: Entry | undefined): By
   legacy,
 });
 
-export const byRex = (bit: 'W' | 'B', forms: { clear: Entry; set: Entry }): ByRex => ({
+export const byRex = (bit: 'W' | 'R' | 'B', forms: { clear: Entry; set: Entry }): ByRex => ({
   kind: 'byRex',
   bit,
   clear: forms.clear,

@@ -4,7 +4,7 @@ import { in64BitMode, inLongMode } from '../mode.ts';
 import type { Processor } from '../processor.ts';
 import { readRflags, writeRflags } from '../rflags.ts';
 import { inProtectedMode, inRealMode } from '../segmentation.ts';
-import { procedure } from '../semantics.ts';
+import { describe, procedure } from '../semantics.ts';
 import { ATTR, EFER, GPR, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../state.ts';
 
 /** SYSCALL, SYSRET, SYSENTER, SYSEXIT, SWAPGS (SDM Vol. 2B; SYSCALL outside 64-bit mode: AMD APM Vol. 3). Hot paths. */
@@ -17,7 +17,7 @@ const RSP = gpr(GPR.RSP);
 const R11 = gpr(11);
 const EFER_WORD = STATE.efer >> 2;
 const STAR_HIGH = (STATE.star >> 2) + 1;
-const GS_BASE = (STATE.segments + SEG.GS * SEGMENT_BYTES + SEGMENT.base) >> 2;
+const GS_BASE = STATE.segments + SEG.GS * SEGMENT_BYTES + SEGMENT.base;
 
 const FLAT_CODE = ATTR.P | ATTR.S | ATTR.CODE | ATTR.READABLE | ATTR.ACCESSED | ATTR.G;
 const FLAT_DATA = ATTR.P | ATTR.S | ATTR.WRITABLE | ATTR.ACCESSED | ATTR.G | ATTR.DB;
@@ -135,19 +135,11 @@ export const SYSEXIT = procedure('SYSEXIT', (cpu, instruction) => {
   cpu.branchToWords(words[RDX] as number, bits64 ? ripHigh : 0);
 });
 
-export const SWAPGS = procedure(
-  'SWAPGS',
-  (cpu) => {
-    const words = cpu.words;
-    if (!in64BitMode(words)) cpu.raise(VECTOR.UD);
-    if (cplOf(words) !== 0) cpu.raise(VECTOR.GP, 0);
-    const kernel = STATE.kernelGsBase >> 2;
-    const low = words[GS_BASE] as number;
-    const high = words[GS_BASE + 1] as number;
-    words[GS_BASE] = words[kernel] as number;
-    words[GS_BASE + 1] = words[kernel + 1] as number;
-    words[kernel] = low;
-    words[kernel + 1] = high;
-  },
-  { endsBlock: false },
-);
+/** In 64-bit mode only (`o64`). Nothing cached depends on the base. */
+export const SWAPGS = describe('SWAPGS', [], ({ e }) => {
+  e.when(e.ne(e.field32(STATE.cpl), e.int(32, 0)), () => e.raise(VECTOR.GP, 0));
+  const user = e.field64(GS_BASE);
+  const kernel = e.field64(STATE.kernelGsBase);
+  e.setField64(GS_BASE, kernel);
+  e.setField64(STATE.kernelGsBase, user);
+});

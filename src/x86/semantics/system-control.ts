@@ -5,7 +5,7 @@ import type { Instruction } from '../instruction.ts';
 import { in64BitMode } from '../mode.ts';
 import type { Processor } from '../processor.ts';
 import { inVm86 } from '../segmentation.ts';
-import { procedure } from '../semantics.ts';
+import { describe, procedure } from '../semantics.ts';
 import { CR0, CR4, STATE, VECTOR } from '../state.ts';
 
 /** MOV to and from control and debug registers, LMSW, SMSW, CLTS (SDM Vol. 2). */
@@ -23,9 +23,6 @@ function registerOf(instruction: Instruction, n: number): number {
   const operand = instruction.operands[n];
   return operand?.kind === 'control' || operand?.kind === 'debug' ? operand.index : -1;
 }
-
-/** Where control registers lie in the state; CR8 is the platform's. */
-const CR_OFFSET: readonly (number | undefined)[] = [STATE.cr0, undefined, STATE.cr2, STATE.cr3, STATE.cr4];
 
 const CR_WRITE: readonly (((cpu: Processor, low: number, high: number) => void) | undefined)[] = [
   writeCr0,
@@ -51,17 +48,20 @@ function gprWord(instruction: Instruction, n: number): number {
   return (STATE.gpr + (operand?.kind === 'gpr' ? operand.index : 0) * 8) >> 2;
 }
 
-export const MOV_FROM_CR = procedure(
+/** CR0, CR2, CR3 and CR4; the decoder knows no others. */
+export const MOV_FROM_CR = describe('MOV', ['dst', 'src'], ({ e, dst, src }) => {
+  e.when(e.ne(e.field32(STATE.cpl), e.int(32, 0)), () => e.raise(VECTOR.GP, 0));
+  dst.write(src.read());
+});
+
+export const MOV_FROM_CR8 = procedure(
   'MOV',
   (cpu, instruction) => {
-    const index = registerOf(instruction, 1);
-    const offset = CR_OFFSET[index];
-    if (offset === undefined && index !== 8) cpu.raise(VECTOR.UD);
+    if (registerOf(instruction, 1) !== 8) cpu.raise(VECTOR.UD);
     requireCpl0(cpu);
-    const { words } = cpu;
     const to = gprWord(instruction, 0);
-    words[to] = offset === undefined ? cpu.platform.readCr8() : (words[offset >> 2] as number);
-    words[to + 1] = offset === undefined || instruction.operandSize !== 64 ? 0 : (words[(offset >> 2) + 1] as number);
+    cpu.words[to] = cpu.platform.readCr8();
+    cpu.words[to + 1] = 0;
   },
   { endsBlock: false },
 );

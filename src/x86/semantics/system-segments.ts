@@ -20,7 +20,7 @@ import { in64BitMode, inLongMode } from '../mode.ts';
 import type { Processor } from '../processor.ts';
 import { readRflags, writeRflags } from '../rflags.ts';
 import { loadLdtr, loadSegment, loadTaskRegister } from '../segmentation.ts';
-import { procedure } from '../semantics.ts';
+import { describe, procedure } from '../semantics.ts';
 import { peekStack, pushStack, stackWidth } from '../stack.ts';
 import { GPR, RFLAGS, SEG, SHADOW, STATE, VECTOR } from '../state.ts';
 import { checkUmip, requireCpl0 } from './system-control.ts';
@@ -52,20 +52,10 @@ export const MOV_TO_SEGMENT = procedure('MOV', (cpu, instruction) => {
   load(cpu, segment, selectorFrom(cpu, instruction, 1));
 });
 
-export const MOV_FROM_SEGMENT = procedure(
-  'MOV',
-  (cpu, instruction) => {
-    const { words } = cpu;
-    const selector = selectorOf(words, segmentOperand(instruction, 1));
-    const to = instruction.operands[0];
-    if (to?.kind !== 'gpr' || to.width === 16) cpu.writeOperand(instruction, 0, BigInt(selector));
-    else {
-      words[(STATE.gpr >> 2) + to.index * 2] = selector;
-      words[(STATE.gpr >> 2) + to.index * 2 + 1] = 0;
-    }
-  },
-  { endsBlock: false },
-);
+/** To memory 16 bits, to registers the operand size. */
+export const MOV_FROM_SEGMENT = describe('MOV', ['dst', 'src'], ({ e, dst, src }) => {
+  dst.write(e.resize(src.read(), dst.width));
+});
 
 export const PUSH_SEGMENT = procedure(
   'PUSH',
