@@ -39,7 +39,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   images: { runtime: 'any', below: ['base'] },
   'host/web': { runtime: 'web', below: ['backends'] },
   'host/node': { runtime: 'node', below: ['backends'] },
-  'images/node': { runtime: 'node', below: ['images', 'host/node'] },
+  'images/node': { runtime: 'node', below: ['images', 'host/node', 'loaders'] },
   sdk: { runtime: 'web', below: ['machine', 'host/web'] },
   'sdk/node': { runtime: 'node', below: ['sdk', 'images/node'] },
   cli: { runtime: 'node', below: ['sdk/node'] },

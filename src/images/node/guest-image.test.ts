@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeBzImage, makeElf, pattern } from '../../loaders/kernels.cases.ts';
+import { plainBzImage } from '../../loaders/plain-bzimage.ts';
 import { cachedGuestPackages, guestImage } from './guest-image.ts';
 
 const PACKAGES = [
@@ -28,6 +30,21 @@ describe('guestImage', () => {
     expect(await readFile(image.initrd, 'latin1')).toContain('a busybox');
     expect(image.packages).toEqual(PACKAGES);
     expect((await guestImage('cloud-amd64', { cacheFolder })).initrd).toBe(image.initrd);
+  });
+
+  it('has its kernel unpacked', async () => {
+    const vmlinux = makeElf({ is64Bit: true, entry: 0n, segments: [{ gpa: 0x10_0000, data: pattern(1000, 1) }] });
+    const kernel = makeBzImage({ vmlinux });
+    const folder = join(cacheFolder, 'guests', '686');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'vmlinuz'), kernel);
+    await writeFile(join(folder, 'busybox'), 'a busybox');
+    await writeFile(join(folder, 'manifest.json'), JSON.stringify({ format: 1, packages: PACKAGES }));
+    const image = await guestImage('686', { cacheFolder });
+    expect(await readFile(image.kernel)).toEqual(Buffer.from(plainBzImage(kernel, 'vmlinuz') as Uint8Array));
+    await rm(join(folder, 'vmlinuz'));
+    expect((await guestImage('686', { cacheFolder })).kernel).toBe(image.kernel);
+    await rm(folder, { recursive: true });
   });
 
   it('keeps an initramfs for each init script', async () => {

@@ -57,7 +57,7 @@ export async function guestImage(name: GuestName, options: GuestImageOptions = {
   const folder = join(root, 'guests', name);
   const manifest = (await readManifest(folder)) ?? (await fetchLocked(name, root, options));
   return {
-    kernel: join(folder, 'vmlinuz'),
+    kernel: await cachedKernel(folder, manifest),
     initrd: await cachedInitrd(folder, manifest, options.initScript),
     packages: manifest.packages,
   };
@@ -136,6 +136,25 @@ async function extractFile(fetched: FetchedPackage, pathPattern: RegExp): Promis
     'VMM_GUEST_PACKAGE',
     `Package ${fetched.name} ${fetched.version} holds no file ${pathPattern.source}`,
   );
+}
+
+/** Changes with what `plainBzImage` makes. */
+const PLAIN_KERNEL_FORMAT = 1;
+
+/** The kernel unpacked, which every start would do otherwise; the kernel as it is where that is not possible. */
+async function cachedKernel(folder: string, manifest: Manifest): Promise<string> {
+  const original = join(folder, 'vmlinuz');
+  const recipe = createHash('sha256')
+    .update(JSON.stringify([PLAIN_KERNEL_FORMAT, manifest.packages]))
+    .digest('hex');
+  const path = join(folder, `kernel-${recipe.slice(0, 16)}.bzimage`);
+  if ((await stat(path).catch(() => null)) !== null) return path;
+  // Only the first start of a guest needs it.
+  const { plainBzImage } = await import('../../loaders/plain-bzimage.ts');
+  const plain = plainBzImage(await readFile(original), original);
+  if (plain === null) return original;
+  await writeFileAtomic(path, plain);
+  return path;
 }
 
 /** Named after all that goes into it, so that another script or another release of ours makes another file. */

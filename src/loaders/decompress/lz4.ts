@@ -77,19 +77,24 @@ function decompressBlock(block: Uint8Array, output: Uint8Array, blockStart: numb
 
 function copySteps(from: DataView, fromPosition: number, to: DataView, toPosition: number, lengthBytes: number): void {
   for (let i = 0; i < lengthBytes; i += STEP_BYTES) {
-    to.setInt32(toPosition + i, from.getInt32(fromPosition + i));
-    to.setInt32(toPosition + i + 4, from.getInt32(fromPosition + i + 4));
-    to.setInt32(toPosition + i + 8, from.getInt32(fromPosition + i + 8));
-    to.setInt32(toPosition + i + 12, from.getInt32(fromPosition + i + 12));
+    to.setInt32(toPosition + i, from.getInt32(fromPosition + i, true), true);
+    to.setInt32(toPosition + i + 4, from.getInt32(fromPosition + i + 4, true), true);
+    to.setInt32(toPosition + i + 8, from.getInt32(fromPosition + i + 8, true), true);
+    to.setInt32(toPosition + i + 12, from.getInt32(fromPosition + i + 12, true), true);
   }
 }
 
-/** A match may overlap what it writes: then it repeats. */
+/** A match may overlap what it writes: then it repeats, and what is repeated so far doubles with every copy. */
 function copyMatch(output: Uint8Array, written: number, distance: number, matchBytes: number): void {
-  if (matchBytes >= BULK_COPY_BYTES && distance >= matchBytes) {
-    output.copyWithin(written, written - distance, written - distance + matchBytes);
-    return;
-  }
   const end = written + matchBytes;
-  for (let to = written, from = written - distance; to < end; ) output[to++] = output[from++];
+  const start = written - distance;
+  if (matchBytes < BULK_COPY_BYTES) {
+    for (let to = written, from = start; to < end; ) output[to++] = output[from++];
+  } else if (distance === 1) {
+    output.fill(output[start], written, end);
+  } else {
+    for (let to = written; to < end; to += to - start) {
+      output.copyWithin(to, start, start + Math.min(to - start, end - to));
+    }
+  }
 }
