@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorCode } from '../host/node/files.ts';
+import { errorCode, errorText } from '../host/node/files.ts';
 import { FORWARDED_SIGNALS, type ProcessPorts, writeAll } from '../host/node/process-ports.ts';
 import { RawTerminal } from '../host/node/raw-terminal.ts';
 import type { ExitReason } from '../machine/events.ts';
@@ -137,7 +137,7 @@ class Session {
 
   #outputFailed(error: unknown): void {
     const isClosedPipe = errorCode(error) === 'EPIPE';
-    if (!isClosedPipe) this.#ports.stderr.write(`paravane: Console output failed: ${String(error)}\n`);
+    if (!isClosedPipe) this.#ports.stderr.write(`paravane: Console output failed: ${errorText(error)}\n`);
     this.#end(isClosedPipe ? EXIT_STATUS.signal + SIGPIPE : EXIT_STATUS.failure);
   }
 
