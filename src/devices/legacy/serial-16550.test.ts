@@ -266,6 +266,18 @@ describe('heedsRts', () => {
     expect(uart.receive(bytes(1))).toBe(1);
   });
 
+  test('a guest that polls the receiver gets input without RTS; one that prints between its polls does not', () => {
+    const { uart, out } = setUpWithRts();
+    const poll = () => void uart.lineStatus();
+    for (let i = 0; i < 200; i++) {
+      poll();
+      out(0, 0x41);
+    }
+    expect(uart.receive(bytes(1))).toBe(0);
+    for (let i = 0; i < 64; i++) poll();
+    expect(uart.receive(bytes(1))).toBe(1);
+  });
+
   test('RTS in loopback does not reach the host', () => {
     const { uart, out } = setUpWithRts();
     out(4, RTS | LOOP);

@@ -30,6 +30,8 @@ export interface SerialState {
   /** The THRE interrupt: set when the transmitter empties, cleared by reading it from IIR. */
   threPending: boolean;
   rx: number[];
+  /** Consecutive reads of LSR that found nothing. */
+  emptyPolls: number;
 }
 
 export interface SerialPorts {
@@ -40,10 +42,14 @@ export interface SerialPorts {
   /**
    * The host sends only while the guest asks for it, as with RTS/CTS wires. Without them input that comes before the
    * guest's driver is up is lost: Linux empties the receiver when the port is opened and raises RTS afterwards
-   * (serial8250_do_startup, uart_port_startup).
+   * (serial8250_do_startup, uart_port_startup). A guest that only polls the receiver need not raise RTS: asking
+   * `POLLS_THAT_ASK` times in a row is asking too.
    */
   readonly heedsRts?: boolean;
 }
+
+/** Reads of LSR that find nothing received, with no character sent between them. */
+const POLLS_THAT_ASK = 64;
 
 const dlab = (uart: Serial16550) => (uart.state.lcr & LCR.DLAB) !== 0;
 const normal = (uart: Serial16550) => !dlab(uart);
@@ -77,6 +83,7 @@ export class Serial16550 {
     overrun: false,
     threPending: false,
     rx: [],
+    emptyPolls: 0,
   };
   readonly #ports: SerialPorts;
   /** The host offered more than there was room for. */
@@ -114,6 +121,7 @@ export class Serial16550 {
 
   transmit(byte: number): void {
     this.state.threPending = false;
+    if (this.state.emptyPolls < POLLS_THAT_ASK) this.state.emptyPolls = 0;
     // The line drops between two characters, which an edge-triggered interrupt controller needs to see.
     this.#update();
     if (this.#looped()) this.#loopBack(byte);
@@ -166,10 +174,14 @@ export class Serial16550 {
   }
 
   lineStatus(): number {
-    const { rx, overrun } = this.state;
+    const { overrun } = this.state;
     this.state.overrun = false;
     if (overrun) this.#update();
-    return LSR.THRE | LSR.TEMT | (rx.length > 0 ? LSR.DR : 0) | (overrun ? LSR.OE : 0);
+    if (this.state.rx.length === 0 && this.state.emptyPolls < POLLS_THAT_ASK) {
+      this.state.emptyPolls++;
+      this.#offerSpace();
+    }
+    return LSR.THRE | LSR.TEMT | (this.state.rx.length > 0 ? LSR.DR : 0) | (overrun ? LSR.OE : 0);
   }
 
   modemStatus(): number {
@@ -222,7 +234,8 @@ export class Serial16550 {
   }
 
   #room(): number {
-    const isHeld = this.#ports.heedsRts === true && (this.state.mcr & MCR.RTS) === 0;
+    const asks = (this.state.mcr & MCR.RTS) !== 0 || this.state.emptyPolls >= POLLS_THAT_ASK;
+    const isHeld = this.#ports.heedsRts === true && !asks;
     return this.#looped() || isHeld ? 0 : this.#capacity() - this.state.rx.length;
   }
 
