@@ -6,7 +6,7 @@ import { MODE } from '../../x86/processor-mode.ts';
 import { CR0, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
 import { OWNER, SEGMENT_ACCESS } from '../ir/memory-recorder.ts';
 import { RECORD, STATUS } from '../ir/record.ts';
-import { PRIVILEGE, type Privilege } from '../mmu/page-walk.ts';
+import { type PageWalker, PRIVILEGE, type Privilege } from '../mmu/page-walk.ts';
 import type { Mmio } from '../processor/mmio.ts';
 import { SegmentAccess } from '../processor/segment-access.ts';
 import type { SoftProcessor } from '../processor/soft-processor.ts';
@@ -65,8 +65,8 @@ export class AccessPath {
     return this.#words[CPL] === 3 ? PRIVILEGE.USER : PRIVILEGE.SUPERVISOR;
   }
 
-  /** Where code is in RAM and whether its page is global, or undefined with a fault in the state. */
-  fetch(low: number, high: number): { readonly gpa: number; readonly global: boolean } | undefined {
+  /** Where code is in RAM and what its page is like, or undefined with a fault in the state. */
+  fetch(low: number, high: number): Pick<PageWalker, 'gpa' | 'global' | 'pageBytes'> | undefined {
     const { walker } = this.#options.processor;
     if (!walker.walk(low, high, ACCESS.EXECUTE, this.#privilege())) {
       this.#pageFault(low, high);
@@ -98,7 +98,7 @@ export class AccessPath {
     if (page + PAGE > memory.sizeBytes || mmio.isMmio(page)) return 0;
     if (write && holdsCode(page)) return 0;
     if (this.#words[STATE.debugArmed >> 2] !== 0) return 0;
-    tlb.fill(low, high, { context, write, host: memory.base + page, global, large: pageBytes > PAGE });
+    tlb.fill(low, high, { context, write, host: memory.base + page, global, pageBytes });
     return memory.base + gpa;
   }
 

@@ -2,6 +2,7 @@ import { TLB } from './layout.ts';
 
 const ENTRY_WORDS = TLB.ENTRY_BYTES / 4;
 const ALL_ONES = -1;
+const PAGE = 4096;
 /** More than there are entries, so that dropping repeats makes room. */
 const FILLED_LIMIT = 4 * TLB.CONTEXTS * TLB.ENTRIES;
 
@@ -15,8 +16,8 @@ export class SoftTlb {
   /** Word indices of filled entries. */
   #filled: number[] = [];
   #filledGlobal: number[] = [];
-  /** 1-GiB regions in which an entry stands for a part of a larger page. */
-  readonly #largeRegions = new Set<number>();
+  /** Word indices of entries that stand for parts of large pages, by the page's size and number. */
+  readonly #large = new Map<number, Map<number, number[]>>();
   fills = 0;
   flushes = 0;
 
@@ -45,10 +46,10 @@ export class SoftTlb {
   fill(
     low: number,
     high: number,
-    page: { context: number; write: boolean; host: number; global: boolean; large: boolean },
+    page: { context: number; write: boolean; host: number; global: boolean; pageBytes: number },
   ): void {
-    if (page.large) this.#largeRegions.add(regionOf(low, high));
     const index = this.#index(low, page.context, page.write);
+    if (page.pageBytes > PAGE) this.#noteLarge(pageOf(low, high, page.pageBytes), page.pageBytes, index);
     const words = this.#words;
     words[index] = low & ~0xfff;
     words[index + 1] = high;
@@ -66,26 +67,37 @@ export class SoftTlb {
     for (const index of this.#filled) this.#invalidate(index);
     this.#filled.length = 0;
     if (what === 'non-global') return;
-    this.#largeRegions.clear();
+    for (const pages of this.#large.values()) pages.clear();
     for (const index of this.#filledGlobal) this.#invalidate(index);
     this.#filledGlobal.length = 0;
   }
 
+  #noteLarge(page: number, pageBytes: number, index: number): void {
+    let pages = this.#large.get(pageBytes);
+    if (pages === undefined) {
+      pages = new Map();
+      this.#large.set(pageBytes, pages);
+    }
+    const entries = pages.get(page);
+    if (entries === undefined) pages.set(page, [index]);
+    else {
+      entries.push(index);
+      if (entries.length > FILLED_LIMIT) entries.splice(0, entries.length, ...new Set(entries));
+    }
+  }
+
   /** All entries that the page at this address gave, which may be a large one (SDM Vol. 3A §4.10.4.1). */
   flushPage(low: number, high: number): void {
-    if (this.#largeRegions.has(regionOf(low, high))) return this.#flushRegion(low, high);
+    for (const [pageBytes, pages] of this.#large) {
+      const page = pageOf(low, high, pageBytes);
+      // What has since been overwritten goes too, which is allowed.
+      for (const index of pages.get(page) ?? []) this.#invalidate(index);
+      pages.delete(page);
+    }
     for (let context = 0; context < TLB.CONTEXTS; context++) {
       for (const write of [false, true]) {
         if (this.has(low, high, context, write)) this.#invalidate(this.#index(low, context, write));
       }
-    }
-  }
-
-  #flushRegion(low: number, high: number): void {
-    const words = this.#words;
-    const region = regionOf(low, high);
-    for (let i = 0; i < words.length; i += ENTRY_WORDS) {
-      if (regionOf(words[i] as number, words[i + 1] as number) === region) this.#invalidate(i);
     }
   }
 
@@ -101,5 +113,6 @@ export class SoftTlb {
   }
 }
 
-/** Number of the 1-GiB region of an address. */
-const regionOf = (low: number, high: number): number => (high << 2) | (low >>> 30);
+/** Number of the page of this size at an address. */
+const pageOf = (low: number, high: number, pageBytes: number): number =>
+  Math.floor(((high >>> 0) * 0x1_0000_0000 + (low >>> 0)) / pageBytes);
