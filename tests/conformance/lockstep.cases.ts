@@ -39,10 +39,11 @@ export class Lockstep {
     processor.setU32(STATE.budget, budget);
     let exit = interpreter.run(budget);
     let used = budget - (processor.words[STATE.budget >> 2] as number);
-    if (exit === EXIT.BUDGET && used === 0) {
+    if (exit === EXIT.BUDGET && used < budget) {
+      // As the vCPU does; the translation of the next instruction may have set an accessed flag already.
       processor.setU32(STATE.budget, 1);
       exit = interpreter.step();
-      used = 1 - (processor.words[STATE.budget >> 2] as number);
+      used += 1 - (processor.words[STATE.budget >> 2] as number);
     }
     if (used < 0 || used > budget) this.#fail([`budget: ${used} of ${budget}`]);
     this.#follow(used);

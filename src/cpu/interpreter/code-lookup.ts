@@ -43,6 +43,9 @@ export class CodeLookup {
   #csLimit = 0;
   /** A translation of this generation was overwritten: jumps into its page may be cached still. */
   #evicted = false;
+  #evictedGlobal = false;
+  /** Large pages, by their size, that code was fetched from: INVLPG of an address in one drops all of it. */
+  readonly #largePages = new Map<number, Set<number>>();
   lookups = 0;
   flushes = 0;
 
@@ -58,7 +61,11 @@ export class CodeLookup {
   flush(what: 'all' | 'non-global'): void {
     this.flushes++;
     this.#generation += GENERATION_STEP;
-    if (what === 'all') this.#globalGeneration += GENERATION_STEP;
+    if (what === 'all') {
+      this.#globalGeneration += GENERATION_STEP;
+      this.#evictedGlobal = false;
+      this.#largePages.clear();
+    }
     this.#evicted = false;
     if (this.#generation >= GENERATION_LIMIT || this.#globalGeneration >= GENERATION_LIMIT) {
       // Numbers begin again: nothing old may carry them.
@@ -74,7 +81,18 @@ export class CodeLookup {
   flushPage(low: number, high: number): void {
     const at = fetchIndex(low);
     const fetched = this.#fetched;
-    if (this.#evicted || (fetched[at] === (low & ~0xfff) && fetched[at + 1] === high)) this.flush('all');
+    if (
+      this.#evicted ||
+      this.#evictedGlobal ||
+      this.#isInLargePage(low, high) ||
+      (fetched[at] === (low & ~0xfff) && fetched[at + 1] === high)
+    )
+      this.flush('all');
+  }
+
+  #isInLargePage(low: number, high: number): boolean {
+    for (const [pageBytes, pages] of this.#largePages) if (pages.has(pageOf(low, high, pageBytes))) return true;
+    return false;
   }
 
   /** Brings the tags in line with mode and CPL; to be called whenever these may have changed. */
@@ -159,20 +177,34 @@ export class CodeLookup {
     const fetch = this.#access.fetch(low, high);
     if (fetch === undefined) return undefined;
     const samePage = fetched[at] === (low & ~0xfff) && fetched[at + 1] === high;
-    if (!samePage && this.#isCurrent(tag)) this.#evicted = true;
+    if (!samePage) this.#noteEviction(tag);
     fetched[at] = low & ~0xfff;
     fetched[at + 1] = high;
     fetched[at + 2] = Math.floor(fetch.gpa / 4096);
     fetched[at + 3] = words[fetch.global ? WORD.globalGeneration : WORD.generation] as number;
     this.#lastGlobal &&= fetch.global;
+    if (fetch.pageBytes > PAGE) this.#noteLargePage(low, high, fetch.pageBytes);
     return fetch.gpa;
   }
 
-  /** Whether a tag is of this generation, of whatever mode and CPL. */
-  #isCurrent(tag: number): boolean {
+  #noteLargePage(low: number, high: number, pageBytes: number): void {
+    let pages = this.#largePages.get(pageBytes);
+    if (pages === undefined) {
+      pages = new Set();
+      this.#largePages.set(pageBytes, pages);
+    }
+    pages.add(pageOf(low, high, pageBytes));
+  }
+
+  /** Of an entry with this tag, whatever its mode and CPL. */
+  #noteEviction(tag: number): void {
     const generation = tag >>> GENERATION_SHIFT;
-    return generation === this.#generation || generation === this.#globalGeneration;
+    if (generation === this.#generation) this.#evicted = true;
+    else if (generation === this.#globalGeneration) this.#evictedGlobal = true;
   }
 }
 
 const fetchIndex = (low: number): number => ((low >>> 12) & (FETCH_ENTRIES - 1)) * FETCH_WORDS;
+
+const pageOf = (low: number, high: number, pageBytes: number): number =>
+  Math.floor(((high >>> 0) * 0x1_0000_0000 + (low >>> 0)) / pageBytes);

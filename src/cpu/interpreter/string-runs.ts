@@ -61,11 +61,11 @@ export class StringRuns {
       count = Math.min(count, room(fromLow));
     }
     if (count < 2) return 0;
-    const to = this.#access.bulkAddress(toLow, toHigh, ACCESS.WRITE);
+    // The source first: where it faults, the destination's dirty flag stays.
+    const from = run.operation === 'MOVS' ? this.#access.bulkAddress(fromLow, fromHigh, ACCESS.READ) : -1;
+    const to = from === 0 ? 0 : this.#access.bulkAddress(toLow, toHigh, ACCESS.WRITE);
     if (to === 0) return 0;
     if (run.operation === 'MOVS') {
-      const from = this.#access.bulkAddress(fromLow, fromHigh, ACCESS.READ);
-      if (from === 0) return 0;
       // Ascending element by element, a destination just above the source repeats what it has written.
       if (to > from && to < from + count * size) return 0;
       this.#bytes.copyWithin(to, from, from + count * size);
