@@ -167,7 +167,7 @@ describe.each([1_000_000, 1, 2, 3, 7])('SoftVcpu in slices of %d', (slice) => {
     start('0f 23 c3 0f 23 f8 90 90 90');
     machine.setGpr(GPR.RBX, CODE + 7);
     machine.setGpr(GPR.RAX, 1);
-    machine.runToEnd(slice, 60);
+    machine.runToEnd(Math.min(slice, 60), 60);
     expect(machine.entries().slice(0, 2)).toEqual(['1@7', '1@7']);
   });
 
