@@ -24,10 +24,11 @@ export const QUICK_BOOT = 'console=ttyS0 loglevel=4 cryptomgr.notests';
 /** Failures of the host or its network, not ours: then there is no guest to test with. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(['VMM_GUEST_APT', 'VMM_GUEST_FETCH', 'VMM_TOOL']);
 
-/** The distribution's guest with an /init of the test's; skips the test where it cannot be had. */
+/** The distribution's guest, its kernel as packaged, with an /init of the test's; skips the test where it cannot be had. */
 export async function guestOrSkip(context: TestContext, name: GuestName, initScript?: string): Promise<GuestImage> {
   try {
-    return await guestImage(name, initScript === undefined ? {} : { initScript });
+    const image = await guestImage(name, initScript === undefined ? {} : { initScript });
+    return { ...image, kernel: image.packagedKernel };
   } catch (error) {
     if (error instanceof VmmError && UNAVAILABLE.has(error.code)) context.skip(`no guest ${name}: ${error.message}`);
     throw error;

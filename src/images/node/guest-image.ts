@@ -37,7 +37,10 @@ export interface GuestImageOptions {
 
 /** Paths of a guest's files in the cache. */
 export interface GuestImage {
+  /** With its payload unpacked: no work at each start. */
   readonly kernel: string;
+  /** The file of the package. */
+  readonly packagedKernel: string;
   readonly initrd: string;
   readonly packages: readonly { readonly name: string; readonly version: string }[];
 }
@@ -58,6 +61,7 @@ export async function guestImage(name: GuestName, options: GuestImageOptions = {
   const manifest = (await readManifest(folder)) ?? (await fetchLocked(name, root, options));
   return {
     kernel: await cachedKernel(folder, manifest),
+    packagedKernel: join(folder, 'vmlinuz'),
     initrd: await cachedInitrd(folder, manifest, options.initScript),
     packages: manifest.packages,
   };
