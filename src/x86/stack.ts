@@ -48,29 +48,6 @@ export function pushStack(cpu: Processor, bytes: number, value: bigint): void {
 
 const word = new Int32Array(2);
 
-/**
- * As pushStack of a zero-extended 32-bit value, without bigints where the stack is as wide as the operand: a hot path
- * (PUSHF).
- */
-export function pushWord(cpu: Processor, bits: 16 | 32 | 64, value: number): void {
-  const { words } = cpu;
-  const width = stackWidth(words);
-  if (bits === 16 || width !== bits) {
-    pushStack(cpu, bits >> 3, BigInt.asUintN(bits, BigInt(value >>> 0)));
-    return;
-  }
-  const bytes = bits >> 3;
-  const top = (words[RSP] as number) >>> 0;
-  const low = (top - bytes) | 0;
-  const high = width === 64 && top < bytes ? ((words[RSP + 1] as number) - 1) | 0 : (words[RSP + 1] as number);
-  cpu.formLinear(SEG.SS, low, high, bytes, ACCESS.WRITE);
-  word[0] = value;
-  word[1] = 0;
-  cpu.storeLinearWords(cpu.low, cpu.high, word, bytes >> 2, false);
-  words[RSP] = low;
-  words[RSP + 1] = width === 64 ? high : 0;
-}
-
 /** The low 32 bits of what peekStack reads. */
 export function peekWord(cpu: Processor, bits: 16 | 32 | 64): number {
   const { words } = cpu;

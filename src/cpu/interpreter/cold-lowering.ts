@@ -8,6 +8,7 @@ import type { IrNode } from '../ir/node.ts';
 import { RECORD, STATUS } from '../ir/record.ts';
 import { emitFloat } from './float-lowering.ts';
 import { ACCESS_KIND, type HostFunctionIndices, OWNER_SHIFT } from './host-functions.ts';
+import { FAST_INTRINSICS } from './intrinsic-lowering.ts';
 import { TLB } from './layout.ts';
 
 /**
@@ -296,11 +297,35 @@ export class ColdLowering extends HandlerLowering {
     if (condition !== undefined) this.code.end();
   }
 
+  /** In WebAssembly for usual values where that can be, else by the host. */
   #intrinsic(node: IrNode): void {
-    node.args.forEach((each, i) => {
-      this.code.i32(this.base);
+    const args = node.args.map((each) => {
+      const local = this.borrow(each.type ?? 'i64');
       this.value(each);
+      this.code.set(local);
+      return local;
+    });
+    const fast = FAST_INTRINSICS[node.text];
+    if (fast === undefined) return this.#callIntrinsic(node, args);
+    const result = this.borrow(node.type ?? 'i64');
+    const done = this.code.block('block');
+    const slow = this.code.block('block');
+    fast({ code: this.code, base: this.base, args, slow });
+    this.code.set(result);
+    this.code.br(done);
+    this.code.end(); // slow
+    this.#callIntrinsic(node, args);
+    this.code.set(result);
+    this.code.end(); // done
+    this.code.get(result);
+  }
+
+  /** Pushes the result of the host's implementation. */
+  #callIntrinsic(node: IrNode, args: readonly number[]): void {
+    node.args.forEach((each, i) => {
       const offset = STATE.scratch + 32 * i;
+      this.code.i32(this.base);
+      this.code.get(args[i] as number);
       if (each.type === 'v128') this.code.simdMemory('v128_store', offset);
       else {
         this.code.memory('i64_store', offset);

@@ -7,6 +7,16 @@ import { floatNumber } from './host-functions.ts';
 const MXCSR_FAST = 0x1fa0;
 const MXCSR_RELEVANT = 0xffe0;
 
+/** Pushes whether MXCSR is otherwise. */
+export function unusualMxcsr(code: Code, base: number): void {
+  code.i32(base);
+  code.memory('i32_load', STATE.mxcsr);
+  code.i32(MXCSR_RELEVANT);
+  code.op('i32_and');
+  code.i32(MXCSR_FAST);
+  code.op('i32_ne');
+}
+
 interface FloatForm {
   readonly node: IrNode;
   /** v128 locals. */
@@ -17,7 +27,7 @@ interface FloatForm {
   readonly slow: () => void;
 }
 
-const SHAPE = {
+export const SHAPE = {
   f32: { lanes: 'f32x4', magnitude: 0x7fff_ffffn, minNormal: 0x0080_0000n, infinity: 0x7f80_0000n, bits: 32 },
   f64: {
     lanes: 'f64x2',
@@ -49,12 +59,7 @@ export function emitFloat(code: Code, form: FloatForm): void {
     for (const operand of [form.a, form.b]) special(code, operand, shape, NORMAL_OR_ZERO);
     code.simd('v128_or');
   } else {
-    code.i32(form.base);
-    code.memory('i32_load', STATE.mxcsr);
-    code.i32(MXCSR_RELEVANT);
-    code.op('i32_and');
-    code.i32(MXCSR_FAST);
-    code.op('i32_ne');
+    unusualMxcsr(code, form.base);
     code.brIf(done);
     if (op !== 'sqrt') code.get(form.a);
     code.get(form.b);
@@ -89,9 +94,9 @@ export function emitFloat(code: Code, form: FloatForm): void {
   code.release('v128', result);
 }
 
-type Shape = (typeof SHAPE)[keyof typeof SHAPE];
+export type Shape = (typeof SHAPE)[keyof typeof SHAPE];
 
-const splat = (code: Code, value: bigint, bits: number): void => {
+export const splat = (code: Code, value: bigint, bits: number): void => {
   const bytes = new Uint8Array(16);
   for (let i = 0; i < 16; i++) bytes[i] = Number((value >> BigInt(8 * (i % (bits / 8)))) & 0xffn);
   code.v128(bytes);
@@ -103,14 +108,14 @@ interface Usual {
   readonly zero: boolean;
   readonly negative: boolean;
 }
-const NORMAL_OR_ZERO: Usual = { least: 'ge', zero: true, negative: true };
+export const NORMAL_OR_ZERO: Usual = { least: 'ge', zero: true, negative: true };
 /** The root of a negative number is invalid. */
 const ROOT: Usual = { least: 'ge', zero: true, negative: false };
 /** A product or quotient that is zero, or the least normal number, may have been rounded to it from below: underflow. */
-const PRODUCT: Usual = { least: 'gt', zero: false, negative: true };
+export const PRODUCT: Usual = { least: 'gt', zero: false, negative: true };
 
 /** Pushes lanes of ones where the value is NaN, infinite, denormal or otherwise not usual. */
-function special(code: Code, local: number, shape: Shape, { least, zero, negative }: Usual): void {
+export function special(code: Code, local: number, shape: Shape, { least, zero, negative }: Usual): void {
   const magnitude = code.allocate('v128');
   code.get(local);
   if (negative) {
@@ -136,7 +141,7 @@ function special(code: Code, local: number, shape: Shape, { least, zero, negativ
   code.release('v128', magnitude);
 }
 
-function laneMask(code: Code, lanes: number, bits: number): void {
+export function laneMask(code: Code, lanes: number, bits: number): void {
   const bytes = new Uint8Array(16);
   bytes.fill(0xff, 0, (lanes * bits) / 8);
   code.v128(bytes);
