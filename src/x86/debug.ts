@@ -79,14 +79,14 @@ export function checkInstructionBreakpoint(cpu: Processor, linear: bigint): numb
   return words[STATE.interruptShadow >> 2] === SHADOW.SS ? 0 : matches(cpu, linear, 1, [BREAK_ON.EXECUTE]);
 }
 
-/** An access of the current instruction, which a trap follows if a breakpoint is there. */
+/** An access of the current instruction, which a trap follows if a breakpoint is there. Only to be asked if STATE.debugArmed. */
 export function noteDataAccess(
   cpu: Processor,
   linearLow: number,
   linearHigh: number,
   { bytes, access }: { readonly bytes: number; readonly access: Access },
 ): void {
-  if (cpu.words[STATE.debugArmed >> 2] === 0 || access === ACCESS.EXECUTE) return;
+  if (access === ACCESS.EXECUTE) return;
   const linear = (BigInt(linearHigh >>> 0) << 32n) | BigInt(linearLow >>> 0);
   const kinds = access === ACCESS.WRITE ? [BREAK_ON.WRITE, BREAK_ON.READ_WRITE] : [BREAK_ON.READ_WRITE];
   cpu.breakpointHits |= matches(cpu, linear, bytes, kinds);

@@ -113,7 +113,7 @@ export class AccessPath {
       return this.fault(this.#segmentOf(record, what) === SEG.SS ? VECTOR.SS : VECTOR.GP, 0);
     }
     if (this.#alignmentChecked() && (low & (Math.min(bytes, 8) - 1)) !== 0) return this.fault(VECTOR.AC, 0);
-    noteDataAccess(processor, low, high, { bytes, access });
+    if (this.#words[STATE.debugArmed >> 2] !== 0) noteDataAccess(processor, low, high, { bytes, access });
     const crosses = (low & (PAGE - 1)) + bytes > PAGE;
     if (!crosses) {
       if (!processor.walker.walk(low, high, access, this.#privilege())) return this.#pageFault(low, high);

@@ -18,6 +18,7 @@ import { SegmentAccess } from './segment-access.ts';
 
 const RIP = STATE.rip >> 2;
 const CPL = STATE.cpl >> 2;
+const DEBUG_ARMED = STATE.debugArmed >> 2;
 const MODE_WORD = STATE.mode >> 2;
 const WORD_MASK = 0xffff_ffffn;
 
@@ -160,7 +161,7 @@ export class SoftProcessor implements Processor {
     const privilege = this.#privilege(false);
     if (privilege === PRIVILEGE.USER) this.#checkAlignment(segments.low, bytes);
     this.linear.map(segments.low, segments.high, bytes, access, privilege);
-    noteDataAccess(this, segments.low, segments.high, { bytes, access });
+    if (this.words[DEBUG_ARMED] !== 0) noteDataAccess(this, segments.low, segments.high, { bytes, access });
   }
 
   /** SDM Vol. 3A §6.15 "Alignment Check Exception (#AC)". */
@@ -223,7 +224,7 @@ export class SoftProcessor implements Processor {
   #mapLinear(low: number, high: number, bytes: number, access: Access, supervisor: boolean): void {
     if (!isCanonicalHigh(high)) this.raise(VECTOR.GP, 0);
     this.linear.map(low | 0, high | 0, bytes, access, this.#privilege(supervisor));
-    if (!supervisor) noteDataAccess(this, low, high, { bytes, access });
+    if (!supervisor && this.words[DEBUG_ARMED] !== 0) noteDataAccess(this, low, high, { bytes, access });
   }
 
   segmentBase(segment: number): bigint {
