@@ -174,7 +174,7 @@ class AddressForm {
 function encodeMemory(
   prng: Prng,
   record: CaseRecord,
-  options: Choice & { regField: number; offset: bigint; absolute: boolean },
+  options: Choice & { regField: number; offset: bigint; absolute: boolean; keepsRaxRdx: boolean },
 ): AddressForm {
   const { mode, addressSize, offset } = options;
   const form = new AddressForm();
@@ -204,11 +204,13 @@ function encodeMemory(
     return form;
   }
   const registers = mode === 64 ? 16 : 8;
-  const base = prng.below(registers);
-  let index = prng.below(registers);
+  const free = (register: number): number => (options.keepsRaxRdx && (register === 0 || register === 2) ? 3 : register);
+  const base = free(prng.below(registers));
+  let index = free(prng.below(registers));
   const useSib = (base & 7) === RSP || prng.chance(0.4);
   if (!useSib || prng.chance(0.2)) index = RSP; // none
-  if (index === base && index !== RSP) index = (index ^ 1) === RSP ? RSP : index ^ 1;
+  if (index === base && index !== RSP) index = RBP === base || RSP === (index ^ 1) ? RSP : free(index ^ 1);
+  if (index === base) index = RSP;
   const scale = useSib ? prng.below(4) : 0;
   const noBase = useSib && (base & 7) === RBP && prng.chance(0.3);
   const mod = noBase ? 0 : (base & 7) === RBP ? prng.pick([1, 2]) : prng.below(3);
@@ -294,6 +296,7 @@ export function encodeRandom(prng: Prng, encoding: Encoding, record: CaseRecord,
   const mmxReg = row.operands.some((code) => /^P/.test(code));
   const segmentReg = row.operands.some((code) => code === 'Sw');
   let reg = encoding.reg ?? prng.below(segmentReg ? 8 : registers);
+  if (encoding.rexR !== undefined) reg = (reg & 7) | (encoding.rexR ? 8 : 0);
   if (!encoding.hasModrm) reg = -1;
   else if (mmxReg && prng.chance(0.8)) reg &= 7;
   const inMemory = encoding.hasModrm && (encoding.mod === 'memory' || (encoding.mod === 'any' && prng.chance(0.5)));
@@ -341,6 +344,7 @@ export function encodeRandom(prng: Prng, encoding: Encoding, record: CaseRecord,
       regField: reg,
       offset,
       absolute: options.absolute === true,
+      keepsRaxRdx: /^X(SAVE|RSTOR)/.test(encoding.mnemonic), // they choose the components
     });
     tail.push(...form.bytes);
     ({ rexX, rexB, ripDisplacementAt: ripAt } = form);

@@ -20,6 +20,7 @@ export interface Encoding {
   readonly hasModrm: boolean;
   /** REX bits that select the row. */
   readonly rexW: boolean | undefined;
+  readonly rexR: boolean | undefined;
   readonly rexB: boolean | undefined;
   readonly modes: readonly (32 | 64)[];
 }
@@ -41,6 +42,7 @@ export function allEncodings(maps: OpcodeMaps): readonly Encoding[] {
         mod: 'any',
         rm: undefined,
         rexW: undefined,
+        rexR: undefined,
         rexB: undefined,
         modes,
       };
@@ -79,9 +81,8 @@ function collect(entry: Entry | undefined, path: Path, found: Encoding[]): void 
       collect(entry.legacy, { ...path, modes: path.modes.filter((mode) => mode === 32) }, found);
       return;
     case 'byRex': {
-      const key = entry.bit === 'W' ? 'rexW' : 'rexB';
-      // REX.R only extends the register number, which is random.
-      const by = (value: boolean): Path => (entry.bit === 'R' ? path : { ...path, [key]: value });
+      const key = ({ W: 'rexW', R: 'rexR', B: 'rexB' } as const)[entry.bit];
+      const by = (value: boolean): Path => ({ ...path, [key]: value });
       collect(entry.clear, by(false), found);
       collect(entry.set, { ...by(true), modes: path.modes.filter((mode) => mode === 64) }, found);
     }

@@ -49,7 +49,7 @@ const STRAY = { at: RECORD.stray, bytes: 2 };
 /** What a faulting instruction of several pushes has pushed already: silicon leaves it below RSP, which has not moved. */
 const partialPushes: Quirk = (_, __, host) => (host.vector === COMPLETED ? {} : { ignore: [ALL_MEMORY, STRAY] });
 
-/** A faulting POPA has loaded some registers already. */
+/** A faulting POPA has loaded some registers already, and may have read the slot of ESP. */
 const partialPops: Quirk = (_, __, host) =>
   host.vector === COMPLETED
     ? {}
@@ -57,6 +57,7 @@ const partialPops: Quirk = (_, __, host) =>
         ignore: [
           { at: RECORD.gpr, bytes: 32 },
           { at: RECORD.gpr + 40, bytes: 24 },
+          { at: RECORD.cr2, bytes: 8 },
         ],
       };
 
@@ -100,15 +101,19 @@ const flagComparison: Quirk = (encoded, given, host) => {
   return { ...masks, ignoredFsw: C1 | (masks.ignoredFsw ?? 0) };
 };
 
-const CR2_ANYWHERE = { at: RECORD.cr2, bytes: 8 };
+/** Vector, error code and CR2. */
+const FAULT = { at: RECORD.vector, bytes: 16 };
 
 /** Areas of many words: which word faults first, and what was stored before, is the processor's own affair. */
 const area: Quirk = (encoded, _, host) => {
   if (host.vector === COMPLETED || encoded.memory === undefined) return {};
   const { linear, bytes } = encoded.memory;
   const within = [...Array(bytes).keys()].filter((i) => offsetOf(linear + i, 1) !== undefined);
-  return { ignore: [CR2_ANYWHERE, ...within.map((i) => ({ at: offsetOf(linear + i, 1) ?? 0, bytes: 1 }))] };
+  return { ignore: [FAULT, ...within.map((i) => ({ at: offsetOf(linear + i, 1) ?? 0, bytes: 1 }))] };
 };
+
+/** A pair whose second half is beyond the limit: the first half's fault may come first. */
+const pair: Quirk = (_, __, host) => (host.vector === COMPLETED ? {} : { ignore: [FAULT] });
 
 /** Bits 19:16 of the access rights are undefined (SDM Vol. 2A "LAR"). */
 const accessRights: Quirk = (encoded) => ({ ignore: [{ at: RECORD.gpr + 8 * encoded.reg + 2, bytes: 1 }] });
@@ -173,7 +178,9 @@ const QUIRKS: Readonly<Record<string, Quirk>> = {
   VERW: lockedVerw,
   ...names('RET IRET', farReturnFaults),
   MOV: both(segmentBase, lockedControl),
-  ...names('POP LFS LGS', segmentBase),
+  POP: segmentBase,
+  ...names('LFS LGS', both(pair, segmentBase)),
+  ...names('LES LDS LSS BOUND', pair),
   ...names('SHLD SHRD', doubleShift),
   ...names('RDRAND RDSEED', randomNumber),
 };

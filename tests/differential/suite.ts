@@ -79,7 +79,9 @@ export function onHost(encoding: Encoding, compat: boolean): Encoding | undefine
 
 function randomCases(mnemonic: string, encodings: readonly Encoding[]) {
   const generator = new CaseGenerator(new Prng(seed ^ hashName(mnemonic)));
-  const count = Math.ceil(Math.max(LEAST_CASES, LEAST_CASES_PER_ENCODING * encodings.length) * factor);
+  // A trailing `cc` stands for sixteen mnemonics.
+  const least = mnemonic.endsWith('cc') ? 16 * LEAST_CASES : LEAST_CASES;
+  const count = Math.ceil(Math.max(least, LEAST_CASES_PER_ENCODING * encodings.length) * factor);
   const batch = CaseBatch.allocate(count);
   const encoded = batch.records.map((record, i) => generator.generate(encodings[i % encodings.length]!, record));
   const masksOf = (i: number) => masksFor.bind(undefined, encoded[i]!);
