@@ -58,9 +58,12 @@ export function computeMode(words: Int32Array): number {
 }
 
 export function computeMmuContext(words: Int32Array): number {
-  if (words[STATE.cpl >> 2] === 3) return MMU_CONTEXT.USER;
-  const smap = ((words[CR4_WORD] as number) & CR4.SMAP) !== 0;
   const access = ((words[RFLAGS_WORD] as number) & RFLAGS.AC) !== 0;
+  if (words[STATE.cpl >> 2] === 3) {
+    // SDM Vol. 3A §6.15 "Interrupt 17—Alignment Check Exception (#AC)"
+    return access && ((words[CR0_WORD] as number) & CR0.AM) !== 0 ? MMU_CONTEXT.USER_ALIGNED : MMU_CONTEXT.USER;
+  }
+  const smap = ((words[CR4_WORD] as number) & CR4.SMAP) !== 0;
   return smap && !access ? MMU_CONTEXT.SUPERVISOR : MMU_CONTEXT.SUPERVISOR_USER_DATA;
 }
 

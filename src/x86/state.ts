@@ -165,6 +165,8 @@ export const MMU_CONTEXT = {
   USER: 1,
   /** CPL 0-2 with access to user pages. */
   SUPERVISOR_USER_DATA: 2,
+  /** CPL 3 with alignment checks: each access has to be looked at, so there are no TLB entries. */
+  USER_ALIGNED: 3,
 } as const;
 
 export const GPR = {

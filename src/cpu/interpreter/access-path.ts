@@ -3,7 +3,7 @@ import { noteDataAccess } from '../../x86/debug.ts';
 import { isCanonicalHigh } from '../../x86/linear.ts';
 import { ACCESS, type Access, GuestFault } from '../../x86/processor.ts';
 import { MODE } from '../../x86/processor-mode.ts';
-import { CR0, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
+import { MMU_CONTEXT, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
 import { OWNER, SEGMENT_ACCESS } from '../ir/memory-recorder.ts';
 import { RECORD, STATUS } from '../ir/record.ts';
 import { type PageWalker, PRIVILEGE, type Privilege } from '../mmu/page-walk.ts';
@@ -90,7 +90,7 @@ export class AccessPath {
     return this.#install(low, high, context, write) !== 0;
   }
 
-  /** Host address of the byte at the walker's result, with a TLB entry made; 0 if it is not plain RAM. */
+  /** Host address of the byte at the walker's result, with a TLB entry made if there may be one; 0 if it is not plain RAM. */
   #install(low: number, high: number, context: number, write: boolean): number {
     const { memory, mmio, tlb, holdsCode, processor } = this.#options;
     const { gpa, global, pageBytes } = processor.walker;
@@ -98,7 +98,9 @@ export class AccessPath {
     if (page + PAGE > memory.sizeBytes || mmio.isMmio(page)) return 0;
     if (write && holdsCode(page)) return 0;
     if (this.#words[STATE.debugArmed >> 2] !== 0) return 0;
-    tlb.fill(low, high, { context, write, host: memory.base + page, global, pageBytes });
+    if (context !== MMU_CONTEXT.USER_ALIGNED) {
+      tlb.fill(low, high, { context, write, host: memory.base + page, global, pageBytes });
+    }
     return memory.base + gpa;
   }
 
@@ -195,13 +197,8 @@ export class AccessPath {
     return 1;
   }
 
-  /** SDM Vol. 3A §7.15 "Alignment Check Exception (#AC)": then no access may go by the TLB alone. */
   #alignmentChecked(): boolean {
-    const words = this.#words;
-    if (words[CPL] !== 3 || ((words[STATE.rflagsSystem >> 2] as number) & RFLAGS.AC) === 0) return false;
-    return (
-      ((words[STATE.cr0 >> 2] as number) & CR0.AM) !== 0 && ((words[STATE.mode >> 2] as number) & MODE.PROTECTED) !== 0
-    );
+    return this.#words[STATE.mmuContext >> 2] === MMU_CONTEXT.USER_ALIGNED;
   }
 
   /**

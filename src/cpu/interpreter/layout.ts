@@ -16,7 +16,9 @@ export const TLB = {
   /** Write entries follow the read entries of the same context. */
   WRITE_HALF: 0x4000,
   CONTEXT_BYTES: 0x8000,
-  CONTEXTS: 3,
+  /** Of MMU_CONTEXT; the last one never has entries. */
+  CONTEXTS: 4,
+  FILLED_CONTEXTS: 3,
 } as const;
 
 export const JUMP_CACHE = {

@@ -4,7 +4,7 @@ const ENTRY_WORDS = TLB.ENTRY_BYTES / 4;
 const ALL_ONES = -1;
 const PAGE = 4096;
 /** More than there are entries, so that dropping repeats makes room. */
-const FILLED_LIMIT = 4 * TLB.CONTEXTS * TLB.ENTRIES;
+const FILLED_LIMIT = 4 * TLB.FILLED_CONTEXTS * TLB.ENTRIES;
 
 /**
  * The translation look-aside buffer that generated code reads: per MMU context a direct-mapped half for reads and one for
@@ -94,7 +94,7 @@ export class SoftTlb {
       for (const index of pages.get(page) ?? []) this.#invalidate(index);
       pages.delete(page);
     }
-    for (let context = 0; context < TLB.CONTEXTS; context++) {
+    for (let context = 0; context < TLB.FILLED_CONTEXTS; context++) {
       for (const write of [false, true]) {
         if (this.has(low, high, context, write)) this.#invalidate(this.#index(low, context, write));
       }
@@ -104,7 +104,7 @@ export class SoftTlb {
   /** A page now holds decoded code: writes to it must be seen, whatever linear address they use. */
   dropWrites(host: number): void {
     const words = this.#words;
-    for (let context = 0; context < TLB.CONTEXTS; context++) {
+    for (let context = 0; context < TLB.FILLED_CONTEXTS; context++) {
       const start = (context * TLB.CONTEXT_BYTES + TLB.WRITE_HALF) / 4;
       for (let i = start; i < start + TLB.ENTRIES * ENTRY_WORDS; i += ENTRY_WORDS) {
         if (words[i + 3] === host && words[i] !== ALL_ONES) this.#invalidate(i);

@@ -5,14 +5,14 @@ import { PRIVILEGE, type Privilege } from './page-walk.ts';
 const ENTRIES = 64;
 const CONTEXT_WORD = STATE.mmuContext >> 2;
 /** In a tag: whose rights, beside MMU_CONTEXT. */
-const IMPLICIT = MMU_CONTEXT.SUPERVISOR_USER_DATA + 1;
+const IMPLICIT = MMU_CONTEXT.USER_ALIGNED + 1;
 /** A tag that no page has: its low bits are beyond those in use. */
 const INVALID = 0xfff;
 
 /** Translations of procedures' accesses, by 4-KiB page, access and rights: what the TLB is to generated code. */
 export class TranslationCache {
   readonly #words: Int32Array;
-  /** [31:12] linear page  [3:2] rights  [1:0] access; then the upper half of the linear address. */
+  /** [31:12] linear page  [4:2] rights  [1:0] access; then the upper half of the linear address. */
   readonly #tags = new Int32Array(ENTRIES * 2);
   readonly #gpas = new Float64Array(ENTRIES);
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GPR, RFLAGS, STATE, VECTOR } from '../../x86/state.ts';
+import { ATTR, CR0, GPR, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
 import { CODE, DATA, DEVICE, handlerAt, VcpuMachine } from './vcpu-machine.cases.ts';
 
 const machine = new VcpuMachine();
@@ -23,6 +23,23 @@ function start(hex: string, flags = 0): void {
 
 const PUSHF_SET_TF_POPF = '9c 80 4c 24 01 01 9d'; // 1 + 5 + 1 bytes
 const PUSHF_CLEAR_TF_POPF = '9c 80 64 24 01 fe 9d';
+
+/** At CPL 3, with the alignment of accesses checked once AC is set. */
+function startUser(hex: string): void {
+  start(hex);
+  const cpu = machine.vcpu.processor;
+  for (const [segment, selector] of [
+    [SEG.CS, 0x23],
+    [SEG.SS, 0x1b],
+  ] as const) {
+    const at = STATE.segments + segment * SEGMENT_BYTES;
+    cpu.setU32(at + SEGMENT.selector, selector);
+    cpu.setU32(at + SEGMENT.attributes, cpu.u32(at + SEGMENT.attributes) | ATTR.DPL);
+  }
+  cpu.setU32(STATE.cpl, 3);
+  cpu.setU32(STATE.cr0, cpu.u32(STATE.cr0) | CR0.AM);
+  cpu.updateMode();
+}
 
 /** The same whatever the slices: all at once, one by one, and in between. */
 describe.each([1_000_000, 1, 2, 3, 7])('SoftVcpu in slices of %d', (slice) => {
@@ -195,6 +212,16 @@ describe.each([1_000_000, 1, 2, 3, 7])('SoftVcpu in slices of %d', (slice) => {
     machine.runToEnd(slice);
     expect(machine.entries()).toEqual(entries);
     expect(machine.vcpu.processor.u32(STATE.dr + 48) & 15).toBe(entries.includes('6@8') ? 0 : 1);
+  });
+
+  test('AC checks accesses to pages that were in use before', () => {
+    // MOV EAX, [RBX + 1]; PUSHF; OR byte [RSP + 2], 4; POPF; MOV EAX, [RBX]; MOV AX, [RBX + 1]
+    startUser('8b 43 01 9c 80 4c 24 02 04 9d 8b 03 66 8b 43 01');
+    machine.setGpr(GPR.RBX, DATA);
+    machine.setGpr(GPR.RSP, DATA + 0x800);
+    machine.setGpr(15, CODE + 12);
+    machine.runToEnd(slice, 30);
+    expect(machine.entries()[0]).toBe('17@c');
   });
 
   test('TF over HLT traps after it', () => {
