@@ -2,8 +2,7 @@ import { guestImage } from '../src/images/node/guest-image.ts';
 import { compareMonitors } from './harness/compare.ts';
 import { median } from './harness/measure.ts';
 import { PARAVANE } from './harness/monitors.ts';
-import { fixed, printTable } from './harness/table.ts';
-import { ratio } from './mips.ts';
+import { fixed, printTable, ratio } from './harness/table.ts';
 
 const MEMORY_MIB = 256;
 const INIT = '#!/bin/sh\necho "@init"\nexec sleep 1000\n';

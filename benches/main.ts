@@ -2,11 +2,13 @@
 import { cpus, release, totalmem, type } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchBoot } from './boot.ts';
+import { benchMicro } from './micro.ts';
 import { benchMips } from './mips.ts';
 import { benchStart } from './start.ts';
 
 const BENCHES: Readonly<Record<string, (runs: number) => Promise<void>>> = {
   mips: benchMips,
+  micro: benchMicro,
   start: benchStart,
   boot: benchBoot,
 };

@@ -1,6 +1,6 @@
 import { compareMonitors, segmentMedians } from './harness/compare.ts';
 import { PARAVANE_COUNTING } from './harness/monitors.ts';
-import { fixed, printTable } from './harness/table.ts';
+import { fixed, printTable, ratio } from './harness/table.ts';
 import { DONE } from './image/boot-image.ts';
 import { BRANCHY_SHAPES, branchyProgram } from './image/branchy-program.ts';
 import { withImage } from './image/image-file.ts';
@@ -19,7 +19,3 @@ export async function benchMips(runs: number): Promise<void> {
   });
   printTable('Generated code (target: B2 at least 100 MIPS)', ['program', 'M instr.', 'MIPS', 'QEMU', 'ratio'], rows);
 }
-
-/** Host CPU time, ours to the peer's. */
-export const ratio = (ours: number, peer: number | undefined): string =>
-  peer === undefined ? '-' : `${(ours / peer).toFixed(2)}x`;

@@ -9,3 +9,7 @@ export function printTable(title: string, headings: readonly string[], rows: rea
 
 export const fixed = (value: number | undefined, digits = 2): string =>
   value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits);
+
+/** Host CPU time, ours to the peer's. */
+export const ratio = (ours: number, peer: number | undefined): string =>
+  peer === undefined ? '-' : `${(ours / peer).toFixed(2)}x`;
