@@ -207,4 +207,4 @@ export class CodeLookup {
 const fetchIndex = (low: number): number => ((low >>> 12) & (FETCH_ENTRIES - 1)) * FETCH_WORDS;
 
 const pageOf = (low: number, high: number, pageBytes: number): number =>
-  Math.floor(((high >>> 0) * 0x1_0000_0000 + (low >>> 0)) / pageBytes);
+  Math.floor(((high >>> 0) * 0x1_0000_0000 + ((low & ~0xfff) >>> 0)) / pageBytes);

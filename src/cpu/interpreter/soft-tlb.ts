@@ -115,4 +115,4 @@ export class SoftTlb {
 
 /** Number of the page of this size at an address. */
 const pageOf = (low: number, high: number, pageBytes: number): number =>
-  Math.floor(((high >>> 0) * 0x1_0000_0000 + (low >>> 0)) / pageBytes);
+  Math.floor(((high >>> 0) * 0x1_0000_0000 + ((low & ~0xfff) >>> 0)) / pageBytes);
