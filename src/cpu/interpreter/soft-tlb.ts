@@ -3,8 +3,30 @@ import { TLB } from './layout.ts';
 const ENTRY_WORDS = TLB.ENTRY_BYTES / 4;
 const ALL_ONES = -1;
 const PAGE = 4096;
-/** More than there are entries, so that dropping repeats makes room. */
-const FILLED_LIMIT = 4 * TLB.FILLED_CONTEXTS * TLB.ENTRIES;
+const ENTRIES = TLB.FILLED_CONTEXTS * 2 * TLB.ENTRIES;
+
+/** Entries filled since the last flush, each once, by word index. */
+class FilledEntries {
+  readonly #list = new Int32Array(ENTRIES);
+  readonly #listed = new Uint8Array(ENTRIES);
+  #count = 0;
+
+  add(index: number): void {
+    const entry = index / ENTRY_WORDS;
+    if (this.#listed[entry] === 1) return;
+    this.#listed[entry] = 1;
+    this.#list[this.#count++] = index;
+  }
+
+  forEach(call: (index: number) => void): void {
+    for (let i = 0; i < this.#count; i++) call(this.#list[i] as number);
+  }
+
+  clear(): void {
+    for (let i = 0; i < this.#count; i++) this.#listed[(this.#list[i] as number) / ENTRY_WORDS] = 0;
+    this.#count = 0;
+  }
+}
 
 /**
  * The translation look-aside buffer that generated code reads: per MMU context a direct-mapped half for reads and one for
@@ -13,11 +35,10 @@ const FILLED_LIMIT = 4 * TLB.FILLED_CONTEXTS * TLB.ENTRIES;
  */
 export class SoftTlb {
   readonly #words: Int32Array;
-  /** Word indices of filled entries. */
-  #filled: number[] = [];
-  #filledGlobal: number[] = [];
-  /** Word indices of entries that stand for parts of large pages, by the page's size and number. */
-  readonly #large = new Map<number, Map<number, number[]>>();
+  readonly #filled = new FilledEntries();
+  readonly #filledGlobal = new FilledEntries();
+  /** Large pages that gave entries, by size and number. */
+  readonly #large = new Map<number, Set<number>>();
   fills = 0;
   flushes = 0;
 
@@ -49,40 +70,43 @@ export class SoftTlb {
     page: { context: number; write: boolean; host: number; global: boolean; pageBytes: number },
   ): void {
     const index = this.#index(low, page.context, page.write);
-    if (page.pageBytes > PAGE) this.#noteLarge(pageOf(low, high, page.pageBytes), page.pageBytes, index);
+    if (page.pageBytes > PAGE) this.#noteLarge(pageOf(low, high, page.pageBytes), page.pageBytes);
     const words = this.#words;
     words[index] = low & ~0xfff;
     words[index + 1] = high;
     words[index + 2] = page.host - (low & ~0xfff);
     words[index + 3] = page.host;
-    const filled = page.global ? this.#filledGlobal : this.#filled;
-    filled.push(index);
-    if (filled.length > FILLED_LIMIT) filled.splice(0, filled.length, ...new Set(filled));
+    (page.global ? this.#filledGlobal : this.#filled).add(index);
     this.fills++;
   }
 
   flush(what: 'all' | 'non-global'): void {
     this.flushes++;
     // A global entry may since have replaced a filled one: it goes too, which is allowed.
-    for (const index of this.#filled) this.#invalidate(index);
-    this.#filled.length = 0;
+    this.#drop(this.#filled);
     if (what === 'non-global') return;
     for (const pages of this.#large.values()) pages.clear();
-    for (const index of this.#filledGlobal) this.#invalidate(index);
-    this.#filledGlobal.length = 0;
+    this.#drop(this.#filledGlobal);
   }
 
-  #noteLarge(page: number, pageBytes: number, index: number): void {
-    let pages = this.#large.get(pageBytes);
-    if (pages === undefined) {
-      pages = new Map();
-      this.#large.set(pageBytes, pages);
-    }
-    const entries = pages.get(page);
-    if (entries === undefined) pages.set(page, [index]);
-    else {
-      entries.push(index);
-      if (entries.length > FILLED_LIMIT) entries.splice(0, entries.length, ...new Set(entries));
+  #drop(filled: FilledEntries): void {
+    filled.forEach((index) => this.#invalidate(index));
+    filled.clear();
+  }
+
+  #noteLarge(page: number, pageBytes: number): void {
+    const pages = this.#large.get(pageBytes);
+    if (pages === undefined) this.#large.set(pageBytes, new Set([page]));
+    else pages.add(page);
+  }
+
+  /** Drops all that lie in a large page. */
+  #dropPage(page: number, pageBytes: number): void {
+    const words = this.#words;
+    for (const filled of [this.#filled, this.#filledGlobal]) {
+      filled.forEach((index) => {
+        if (pageOf(words[index] as number, words[index + 1] as number, pageBytes) === page) this.#invalidate(index);
+      });
     }
   }
 
@@ -90,9 +114,7 @@ export class SoftTlb {
   flushPage(low: number, high: number): void {
     for (const [pageBytes, pages] of this.#large) {
       const page = pageOf(low, high, pageBytes);
-      // What has since been overwritten goes too, which is allowed.
-      for (const index of pages.get(page) ?? []) this.#invalidate(index);
-      pages.delete(page);
+      if (pages.delete(page)) this.#dropPage(page, pageBytes);
     }
     for (let context = 0; context < TLB.FILLED_CONTEXTS; context++) {
       for (const write of [false, true]) {
