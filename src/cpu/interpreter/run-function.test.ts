@@ -8,7 +8,7 @@ import { buildRunModule } from './run-function.ts';
 
 describe('buildRunModule', () => {
   // V8 compiles larger functions with a worse register allocator.
-  test.each([32, 64] as const)('run() for %d-bit code stays under 40 KB', (codeSize) => {
+  test.each([32, 64] as const)('run() for %d-bit code stays under 40 KB and 400 forms', (codeSize) => {
     const { runBytes } = buildRunModule(hotForms(codeSize), {
       base: 0,
       codeSize,
@@ -17,6 +17,7 @@ describe('buildRunModule', () => {
     });
     expect(runBytes).toBeLessThan(40 * 1024);
     expect(runBytes).toBeGreaterThan(10 * 1024);
+    expect(hotForms(codeSize).length).toBeLessThan(400);
   });
 });
 
