@@ -169,6 +169,12 @@ export class Assembler {
     this.dd(value);
   }
 
+  /** mov r64, the bits of a double. */
+  movDouble(to: number, value: number): void {
+    this.#rex(64, 0, 0, to);
+    this.db(0xb8 | (to & 7), ...new Uint8Array(Float64Array.of(value).buffer));
+  }
+
   /** mov r32, address of a label. */
   movAddress(to: number, label: string): void {
     this.#rex(32, 0, 0, to);

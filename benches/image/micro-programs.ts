@@ -53,9 +53,9 @@ export const MICRO_PROGRAMS: readonly MicroProgram[] = [
   },
   {
     name: 'TLB miss: page walk, 4 levels',
-    operations: SMALL_PAGES.count * 40,
+    operations: SMALL_PAGES.count * 200,
     emit(a) {
-      a.loop(COUNTER, 40, () => {
+      a.loop(COUNTER, 200, () => {
         a.movImmediate(R.rbx, SMALL_PAGES.linear);
         a.loop(R.rcx, SMALL_PAGES.count, () => {
           a.load(R.rax, { base: R.rbx }, 32);
@@ -129,8 +129,8 @@ export const MICRO_PROGRAMS: readonly MicroProgram[] = [
   },
   {
     name: 'RDTSC',
-    operations: 500_000,
-    emit: (a) => a.loop(COUNTER, 500_000, () => a.db(0x0f, 0x31)),
+    operations: 1_000_000,
+    emit: (a) => a.loop(COUNTER, 1_000_000, () => a.db(0x0f, 0x31)),
   },
   {
     name: 'CPUID',
@@ -204,22 +204,30 @@ export const MICRO_PROGRAMS: readonly MicroProgram[] = [
   {
     name: 'SSE2 double: MULPD, ADDPD',
     operations: 10_000_000,
-    emit: (a) => a.loop(COUNTER, 5_000_000, () => a.db(0x66, 0x0f, 0x59, 0xc1, 0x66, 0x0f, 0x58, 0xc2)),
+    emit(a) {
+      // x = x * 0.7 + 1.3, both halves: inexact, as nearly all such arithmetic is.
+      for (const [xmm, value] of [1, 0.7, 1.3].entries()) {
+        a.movDouble(R.rax, value);
+        a.db(0x66, 0x48, 0x0f, 0x6e, 0xc0 | (xmm << 3)); // movq xmm, rax
+        a.db(0x66, 0x0f, 0x14, 0xc0 | (xmm << 3) | xmm); // unpcklpd xmm, xmm
+      }
+      a.loop(COUNTER, 5_000_000, () => a.db(0x66, 0x0f, 0x59, 0xc1, 0x66, 0x0f, 0x58, 0xc2));
+    },
   },
   {
     name: 'x87: FADD, FMUL',
-    operations: 500_000,
+    operations: 1_000_000,
     emit(a) {
       a.db(0xdb, 0xe3, 0xd9, 0xe8, 0xd9, 0xe8); // fninit; fld1; fld1
-      a.loop(COUNTER, 250_000, () => a.db(0xd8, 0xc1, 0xd8, 0xc9));
+      a.loop(COUNTER, 500_000, () => a.db(0xd8, 0xc1, 0xd8, 0xc9));
     },
   },
   {
     name: 'LOCK XADD, LOCK CMPXCHG',
-    operations: 4_000_000,
+    operations: 8_000_000,
     emit(a) {
       a.movImmediate(R.rbx, DATA_GPA);
-      a.loop(COUNTER, 2_000_000, () => {
+      a.loop(COUNTER, 4_000_000, () => {
         a.db(0xf0);
         a.memory([0x0f, 0xc1], R.rcx, { base: R.rbx }, 32);
         a.db(0xf0);
