@@ -79,6 +79,7 @@ export class NativeRunner {
 
 /** A runner for this host, proved with one case, or why there is none. */
 export async function openNativeHost(): Promise<NativeHost> {
+  if (process.env.DIFFERENTIAL_HOST === 'none') return { kind: 'unavailable', reason: 'DIFFERENTIAL_HOST=none' };
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return { kind: 'unavailable', reason: `the host is ${process.platform} on ${process.arch}, not linux on x64` };
   }
