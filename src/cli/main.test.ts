@@ -198,6 +198,13 @@ describe('test', () => {
     expect(stdout).toContain('    hello\n');
   });
 
+  it('-i gives each image its modules', async () => {
+    const given = await run(['test', '-m', '16M', '-i', path('text'), path('hello.flat')]);
+    expect(given.stdout).toMatch(/^PASS {4}hello/);
+    const missing = await run(['test', '-m', '16M', '-i', path('missing'), path('hello.flat')]);
+    expect(missing.stdout).toMatch(/^ERROR {3}hello \(.*missing.*\[VMM_/);
+  });
+
   it('--timeout ends an image that does not', async () => {
     const { status, stdout } = await run(['test', '-m', '16M', '--timeout', '0.05', path('spins.flat')]);
     expect(status).toBe(1);

@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
 import { VmmError } from '../../base/errors.ts';
 import type { ProcessPorts } from '../../host/node/process-ports.ts';
-import { DEFAULT_COMMAND_LINE, type ModuleSource, type VirtualMachineOptions } from '../../sdk/options.ts';
+import { DEFAULT_COMMAND_LINE, type VirtualMachineOptions } from '../../sdk/options.ts';
 import { defineCommand } from '../command.ts';
 import { jsonEvent } from '../json-events.ts';
 import { MACHINE_OPTIONS, machineOptions } from '../machine-options.ts';
 import { flag, list, type OptionValues, value } from '../option-table.ts';
+import { parseModules } from '../parse-modules.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { openSerialTarget, parseSerialTarget, SERIAL_SYNTAX } from '../serial-target.ts';
 import { runSession } from '../session.ts';
@@ -116,22 +116,4 @@ function terminalWords(ports: ProcessPorts, options: RunValues): string[] {
     ...(/^[\w.+-]+$/.test(term) ? [`TERM=${term}`] : []),
     ...(columns && rows ? [`COLUMNS=${columns}`, `LINES=${rows}`] : []),
   ];
-}
-
-/** `FILE[ ARGS][,FILE[ ARGS]…]`, `,,` for a comma. A name with a blank is taken whole when there is such a file. */
-export function parseModules(text: string): readonly ModuleSource[] {
-  const parts = text.match(/(?:[^,]|,,)+/g) ?? [''];
-  return parts.map((part) => parseModule(part));
-}
-
-function parseModule(part: string): ModuleSource {
-  const whole = part.replaceAll(',,', ',');
-  const blank = whole.indexOf(' ');
-  if (whole === '' || blank === 0) {
-    throw new VmmError('VMM_CLI_VALUE', `The initrd is '${part}'; expected FILE or FILE ARGS,FILE ARGS`, {
-      kind: 'usage',
-    });
-  }
-  if (blank < 0 || existsSync(whole)) return { file: whole };
-  return { file: whole.slice(0, blank), args: whole.slice(blank + 1) };
 }

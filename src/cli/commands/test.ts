@@ -7,7 +7,8 @@ import { defineCommand } from '../command.ts';
 import { EXIT_STATUS } from '../exit-status.ts';
 import { jsonEvent } from '../json-events.ts';
 import { MACHINE_OPTIONS, machineOptions } from '../machine-options.ts';
-import { flag, value } from '../option-table.ts';
+import { flag, list, value } from '../option-table.ts';
+import { parseModules } from '../parse-modules.ts';
 import { countsOf, errorVerdict, type TestVerdict, VERDICT_COLORS, verdictOf } from '../test-verdict.ts';
 
 /** The devices that kvm-unit-tests use: lib/x86/io.c, lib/x86/fwcfg.c, x86/ioapic.c. */
@@ -18,6 +19,12 @@ const TAIL_LINES = 15;
 
 const TEST_OPTIONS = {
   append: value({ short: 'a', value: 'TEXT', help: "the tests' command line", parse: (text) => text }),
+  initrd: list({
+    short: 'i',
+    value: 'FILE[ ARGS][,…]',
+    help: "the tests' environment, a file of NAME=value lines, or other multiboot modules",
+    parse: parseModules,
+  }),
   ...MACHINE_OPTIONS,
   verbose: flag({ short: 'v', help: 'show the serial output of every test, not only the end of a failing one' }),
   json: flag({ help: 'write a JSON line for each test to stdout' }),
@@ -42,6 +49,7 @@ export const testCommand = defineCommand({
       ...common,
       devices: [...TEST_DEVICES, ...(common.devices ?? [])],
       append: options.append ?? '',
+      initrd: options.initrd,
     };
     const report = new Report(ports, options);
     for (const file of operands) await report.add(await runTest(file, machine));

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseModules } from './run.ts';
+import { parseModules } from './parse-modules.ts';
 
 it.each([
   ['initrd.img', [{ file: 'initrd.img' }]],
