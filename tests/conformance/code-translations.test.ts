@@ -8,7 +8,6 @@ import { RIGHTS, TestImage } from './test-image.cases.ts';
 /** INVLPG and CR3 loads against what is cached of code: translations, jumps, decoded records. */
 
 const CODE = 0x2000_0000;
-const PAGES = 1024;
 const cpu = new InterpreterTestCpu(RAM_BYTES, { cold: false });
 const image = new TestImage(RAM_BYTES);
 const rights = RIGHTS.PRESENT | RIGHTS.WRITABLE | RIGHTS.ACCESSED_DIRTY;
@@ -72,15 +71,16 @@ describe('Code in a page that INVLPG names', () => {
     expect(call(target)).toBe(2n);
   });
 
+  // The three share no place in the jump cache, but the two targets do among the translations.
   test.each([0, GLOBAL])('though another page has taken its place in the cache (global %d)', (global) => {
-    const target = 0x4000_0000;
-    const other = target + PAGES * PAGE;
-    const page = BigInt(target / PAGE);
+    const target = 0x4000_1040;
+    const other = 0x4040_1060;
+    const page = BigInt(target >>> 12);
     const first = image.map(page, rights | global);
     const second = image.allocate();
-    image.memory.bytes.set(routine(1), first);
-    image.memory.bytes.set(routine(2), second);
-    image.memory.bytes.set(routine(3), image.map(BigInt(other / PAGE), rights));
+    image.memory.bytes.set(routine(1), first + 0x40);
+    image.memory.bytes.set(routine(2), second + 0x40);
+    image.memory.bytes.set(routine(3), image.map(BigInt(other >>> 12), rights) + 0x60);
     image.load(cpu);
     expect([call(target), call(other)]).toEqual([1n, 3n]);
     if (global !== 0) loadCr3();
