@@ -5,12 +5,14 @@ import { benchBoot } from './boot.ts';
 import { benchMicro } from './micro.ts';
 import { benchMips } from './mips.ts';
 import { benchStart } from './start.ts';
+import { benchSuite } from './suite.ts';
 
 const BENCHES: Readonly<Record<string, (runs: number) => Promise<void>>> = {
   mips: benchMips,
   micro: benchMicro,
   start: benchStart,
   boot: benchBoot,
+  suite: benchSuite,
 };
 
 const { values } = parseArgs({

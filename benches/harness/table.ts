@@ -10,6 +10,6 @@ export function printTable(title: string, headings: readonly string[], rows: rea
 export const fixed = (value: number | undefined, digits = 2): string =>
   value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits);
 
-/** Host CPU time, ours to the peer's. */
+/** Host CPU time, ours to the peer's. Nothing where the peer was too fast to be seen at work. */
 export const ratio = (ours: number, peer: number | undefined): string =>
-  peer === undefined ? '-' : `${(ours / peer).toFixed(2)}x`;
+  peer === undefined || peer === 0 ? '-' : `${(ours / peer).toFixed(2)}x`;

@@ -134,9 +134,9 @@ export const MICRO_PROGRAMS: readonly MicroProgram[] = [
   },
   {
     name: 'CPUID',
-    operations: 100_000,
+    operations: 500_000,
     emit: (a) =>
-      a.loop(COUNTER, 100_000, () => {
+      a.loop(COUNTER, 500_000, () => {
         a.movImmediate(R.rax, 0);
         a.db(0x0f, 0xa2);
       }),
