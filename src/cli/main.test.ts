@@ -12,7 +12,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'paravane-cli-'));
   await writeFile(path('hello.flat'), tinyGuest(print('hello\r\n'), exitWith(0)));
   await writeFile(path('fails.flat'), tinyGuest(print('FAIL: the test\n'), exitWith(1)));
-  await writeFile(path('skips.flat'), tinyGuest(exitWith(77)));
+  await writeFile(path('skips.flat'), tinyGuest(exitWith(38)));
   await writeFile(path('echo.flat'), tinyGuest(ECHO_UNTIL_Q, exitWith(3)));
   await writeFile(path('crashes.flat'), tinyGuest(TRIPLE_FAULT));
   await writeFile(path('spins.flat'), tinyGuest(print('x'), SPIN));

@@ -37,7 +37,7 @@ export const testCommand = defineCommand({
   options: TEST_OPTIONS,
   notes: [
     `Each image gets a machine of its own with the devices ${TEST_DEVICES.join(', ')}, and 90 seconds unless ` +
-      '--timeout says otherwise. It ends by writing its exit code to the debug-exit port: 0 is PASS, 77 is SKIP.',
+      '--timeout says otherwise. It ends by writing its exit code to the debug-exit port: 0 is PASS, 38 is SKIP.',
     'Exit status: 0 when no image failed, else 1.',
   ],
   async run({ options, operands }, ports) {
