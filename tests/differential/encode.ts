@@ -1,7 +1,16 @@
 import type { OperandCode } from '../../src/x86/opcodes/row.ts';
 import type { Encoding } from './encodings.ts';
 import type { CaseRecord } from './native/case.ts';
-import { CODE_LINEAR, DATA_LINEAR, PAGE_BYTES, READ_ONLY_LINEAR, UNMAPPED_LINEAR, WINDOWS } from './native/layout.ts';
+import {
+  CODE_LINEAR,
+  CS_32,
+  CS_64,
+  DATA_LINEAR,
+  PAGE_BYTES,
+  READ_ONLY_LINEAR,
+  UNMAPPED_LINEAR,
+  WINDOWS,
+} from './native/layout.ts';
 import type { Prng } from './prng.ts';
 
 /** What was chosen for one case: enough for its state to be made to fit. */
@@ -135,12 +144,13 @@ interface Choice {
   readonly rexW: boolean;
 }
 
+interface SizedChoice extends Choice {
+  readonly prefix66: boolean;
+  readonly prefix67: boolean;
+}
+
 /** MOVSXD with 66 reads 16 bits on Intel's processors and 32 on AMD's: SDM Vol. 2B and APM Vol. 3 "MOVSXD". */
-function chooseSizes(
-  prng: Prng,
-  encoding: Encoding,
-  options: EncodeOptions,
-): Choice & { prefix66: boolean; prefix67: boolean } {
+function chooseSizes(prng: Prng, encoding: Encoding, options: EncodeOptions): SizedChoice {
   const mode = options.mode ?? (prng.pick(encoding.modes.length === 2 ? [64, 64, 64, 32] : encoding.modes) as 32 | 64);
   const { d64, f64 } = encoding.row.options;
   const sized = encoding.row.operands.some((code) => /^([A-Z][vzypa]|Ibs|eAX|rAX)$/.test(code));
@@ -162,7 +172,8 @@ function chooseSizes(
 }
 
 /** ModR/M, SIB and displacement, and the registers that make the address come out. */
-class AddressForm {
+class AddressForm implements RmForm {
+  readonly rm = -1;
   readonly bytes: number[] = [];
   rexX = 0;
   rexB = 0;
@@ -283,6 +294,106 @@ export interface EncodeOptions {
   readonly absolute?: boolean;
 }
 
+interface Prefixes {
+  readonly bytes: number[];
+  /** Of FS or GS, if one is given and has one. */
+  readonly segmentBase: bigint;
+  readonly lock: boolean;
+  readonly repeat: boolean;
+}
+
+/** Legacy prefixes in any order. FS and GS have a base in 64-bit mode; in 32-bit code they are null here, and fault. */
+function choosePrefixes(
+  prng: Prng,
+  encoding: Encoding,
+  record: CaseRecord,
+  options: SizedChoice & { inMemory: boolean; absolute: boolean },
+): Prefixes {
+  const { mode, addressSize, absolute } = options;
+  const { lock: mayLock, repeat: mayRepeat } = encoding.row.options;
+  const lock = prng.chance(mayLock === true && options.inMemory ? 0.25 : absolute ? 0 : 0.004);
+  const repeatable = encoding.prefix === 'any' && !REPEAT_MATTERS.has(encoding.mnemonic);
+  const repeat = repeatable && prng.chance(mayRepeat === true ? 0.6 : 0.01);
+  const bytes: number[] = [];
+  let segmentBase = 0n;
+  if (!absolute && prng.chance(mode === 64 ? 0.08 : 0.02)) {
+    const prefix = prng.pick(
+      mode === 64 ? [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x64, 0x65, 0x65] : [0x26, 0x2e, 0x36, 0x3e, 0x64],
+    );
+    const base = mode === 32 ? 0n : prefix === 0x64 ? record.fsBase : prefix === 0x65 ? record.gsBase : 0n;
+    // A 32-bit offset is never negative: a base above the operand does not reach it.
+    if (addressSize === 64 || base <= DATA_LINEAR) {
+      bytes.push(prefix);
+      segmentBase = base;
+    }
+  }
+  if (options.prefix66) bytes.push(0x66);
+  if (options.prefix67) bytes.push(0x67);
+  if (repeat) bytes.push(prng.pick([0xf3, 0xf2]));
+  if (lock) bytes.push(0xf0);
+  shuffle(prng, bytes);
+  return { bytes, segmentBase, lock, repeat };
+}
+
+/** What ModR/M.rm, SIB and displacement, or the opcode's low bits, name. */
+interface RmForm {
+  readonly bytes: number[];
+  readonly rm: number;
+  readonly rexX: number;
+  readonly rexB: number;
+  /** Offset in `bytes` of a RIP-relative displacement, or -1. */
+  readonly ripDisplacementAt: number;
+}
+
+function registerForm(prng: Prng, encoding: Encoding, options: { mode: 32 | 64; reg: number }): RmForm {
+  const { mode, reg } = options;
+  const none = { bytes: [], rm: -1, rexX: 0, rexB: 0, ripDisplacementAt: -1 };
+  if (encoding.hasModrm) {
+    const registers = mode === 64 ? 16 : 8;
+    let rm = encoding.rm ?? prng.below(registers);
+    if (encoding.rm === undefined && prng.chance(0.1) && reg >= 0) rm = reg & (registers - 1);
+    const rexX = mode === 64 && prng.chance(0.03) ? 1 : 0; // ignored
+    return { ...none, bytes: [0xc0 | ((reg & 7) << 3) | (rm & 7)], rm, rexX, rexB: rm >> 3 };
+  }
+  const inOpcode = encoding.rexB !== undefined || encoding.row.operands.some((code) => code.startsWith('Z'));
+  if (!inOpcode || mode === 32) return none;
+  const rexB = encoding.rexB === undefined ? prng.below(2) : Number(encoding.rexB);
+  return { ...none, rm: rexB * 8 + (encoding.opcode & 7), rexB };
+}
+
+/** Prefixes, REX or VEX, and the opcode. */
+function encodeHead(
+  prng: Prng,
+  encoding: Encoding,
+  options: { mode: 32 | 64; rexW: boolean; reg: number; form: RmForm; prefixes: readonly number[] },
+): number[] {
+  const { mode, rexW, reg, form, prefixes } = options;
+  if (encoding.map.startsWith('vex')) {
+    const vvvv = encoding.row.operands.some((code) => code.startsWith('B')) ? prng.below(16) : 0;
+    const map = encoding.map === 'vex0f38' ? 2 : 3;
+    return [
+      ...prefixes.filter((prefix) => ![0x66, 0xf0, 0xf2, 0xf3].includes(prefix)),
+      0xc4,
+      (((reg >> 3) ^ 1) << 7) | ((form.rexX ^ 1) << 6) | ((form.rexB ^ 1) << 5) | map,
+      (rexW ? 0x80 : 0) | ((~vvvv & 15) << 3) | (PP[encoding.prefix] ?? 0),
+      encoding.opcode,
+    ];
+  }
+  const rex = (rexW ? 8 : 0) | (reg >= 8 ? 4 : 0) | (form.rexX << 1) | form.rexB;
+  const rexBytes = mode === 64 && (rex !== 0 || prng.chance(0.15)) ? [0x40 | rex] : [];
+  const mandatory = PREFIX_BYTES[encoding.prefix] ?? [];
+  return [...prefixes, ...mandatory, ...rexBytes, ...(ESCAPES[encoding.map] ?? []), encoding.opcode];
+}
+
+/** ModR/M.reg with REX.R; -1 without ModR/M. */
+function chooseReg(prng: Prng, encoding: Encoding, mode: 32 | 64): number {
+  if (!encoding.hasModrm) return -1;
+  const { operands } = encoding.row;
+  const reg = encoding.reg ?? prng.below(mode === 32 || operands.includes('Sw') ? 8 : 16);
+  if (encoding.rexR !== undefined) return (reg & 7) | (encoding.rexR ? 8 : 0);
+  return operands.some((code) => code.startsWith('P')) && prng.chance(0.8) ? reg & 7 : reg;
+}
+
 /**
  * Picks one of the encoding's many instructions, writes its bytes to the record and sets the registers of its
  * address. The record's registers have their random values already.
@@ -290,111 +401,49 @@ export interface EncodeOptions {
 export function encodeRandom(prng: Prng, encoding: Encoding, record: CaseRecord, options: EncodeOptions): Encoded {
   const choice = chooseSizes(prng, encoding, options);
   const { mode, operandSize, addressSize, rexW } = choice;
-  const { row } = encoding;
+  const { operands } = encoding.row;
+  const absolute = options.absolute === true;
   if (mode === 32) for (let i = 0; i < 16; i++) record.gpr[i] = BigInt.asUintN(32, record.gpr[i] ?? 0n);
-  const registers = mode === 64 ? 16 : 8;
-  const mmxReg = row.operands.some((code) => /^P/.test(code));
-  const segmentReg = row.operands.some((code) => code === 'Sw');
-  let reg = encoding.reg ?? prng.below(segmentReg ? 8 : registers);
-  if (encoding.rexR !== undefined) reg = (reg & 7) | (encoding.rexR ? 8 : 0);
-  if (!encoding.hasModrm) reg = -1;
-  else if (mmxReg && prng.chance(0.8)) reg &= 7;
+  const reg = chooseReg(prng, encoding, mode);
   const inMemory = encoding.hasModrm && (encoding.mod === 'memory' || (encoding.mod === 'any' && prng.chance(0.5)));
-  const hasOffset = row.operands.some((code) => code.startsWith('O'));
+  const {
+    bytes: prefixes,
+    segmentBase,
+    lock,
+    repeat,
+  } = choosePrefixes(prng, encoding, record, {
+    ...choice,
+    inMemory,
+    absolute,
+  });
   const bytes = memoryBytes(encoding, choice);
-  const mayLock = row.options.lock === true && inMemory;
-  const lock = prng.chance(mayLock ? 0.25 : options.absolute === true ? 0 : 0.004);
-  const repeatable = encoding.prefix === 'any' && !REPEAT_MATTERS.has(encoding.mnemonic);
-  const repeat = repeatable && prng.chance(row.options.repeat === true ? 0.6 : 0.01);
-
-  // Segment override: FS and GS have a base in 64-bit mode; in 32-bit code they are null here, and fault.
-  const prefixes: number[] = [];
-  let segmentBase = 0n;
-  if (options.absolute !== true && prng.chance(mode === 64 ? 0.08 : 0.02)) {
-    const prefix = prng.pick(
-      mode === 64 ? [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x64, 0x65, 0x65] : [0x26, 0x2e, 0x36, 0x3e, 0x64],
-    );
-    const base = mode === 32 ? 0n : prefix === 0x64 ? record.fsBase : prefix === 0x65 ? record.gsBase : 0n;
-    // A 32-bit offset is never negative: a base above the operand does not reach it.
-    if (addressSize === 64 || base <= DATA_LINEAR) {
-      prefixes.push(prefix);
-      segmentBase = base;
-    }
-  }
-  if (choice.prefix66) prefixes.push(0x66);
-  if (choice.prefix67) prefixes.push(0x67);
-  if (repeat) prefixes.push(prng.pick([0xf3, 0xf2]));
-  if (lock) prefixes.push(0xf0);
-  shuffle(prng, prefixes);
-
   const alignment = UNSIZED_ALIGNMENT[encoding.mnemonic] ?? (bytes & (bytes - 1) ? 2 : Math.min(bytes, 64));
-  const linear =
-    inMemory || hasOffset
-      ? pickLinear(prng, bytes, { alignment, lock: lock || options.absolute === true, hostile: options.hostile })
-      : -1;
-  const tail: number[] = [];
-  let rm = -1;
-  let rexX = 0;
-  let rexB = 0;
-  let ripAt = -1;
-  if (inMemory) {
-    const offset = BigInt.asIntN(64, BigInt(linear) - segmentBase);
-    const form = encodeMemory(prng, record, {
-      ...choice,
-      regField: reg,
-      offset,
-      absolute: options.absolute === true,
-      keepsRaxRdx: /^X(SAVE|RSTOR)/.test(encoding.mnemonic), // they choose the components
-    });
-    tail.push(...form.bytes);
-    ({ rexX, rexB, ripDisplacementAt: ripAt } = form);
-  } else if (encoding.hasModrm) {
-    rm = encoding.rm ?? prng.below(registers);
-    if (encoding.rm === undefined && prng.chance(0.1) && reg >= 0) rm = reg & (registers - 1);
-    tail.push(0xc0 | ((reg & 7) << 3) | (rm & 7));
-    rexB = rm >> 3;
-    if (mode === 64 && prng.chance(0.03)) rexX = 1; // ignored
-  } else if (encoding.rexB !== undefined && mode === 64) {
-    rexB = Number(encoding.rexB);
-    rm = rexB * 8 + (encoding.opcode & 7);
-  } else if (row.operands.some((code) => code.startsWith('Z')) && mode === 64) {
-    rexB = encoding.rexB === undefined ? prng.below(2) : Number(encoding.rexB);
-    rm = rexB * 8 + (encoding.opcode & 7);
+  const hasOperand = inMemory || operands.some((code) => code.startsWith('O'));
+  const place = { alignment, lock: lock || absolute, hostile: options.hostile };
+  const linear = hasOperand ? pickLinear(prng, bytes, place) : -1;
+  const form = inMemory
+    ? encodeMemory(prng, record, {
+        ...choice,
+        regField: reg,
+        offset: BigInt.asIntN(64, BigInt(linear) - segmentBase),
+        absolute,
+        keepsRaxRdx: /^X(SAVE|RSTOR)/.test(encoding.mnemonic), // they choose the components
+      })
+    : registerForm(prng, encoding, { mode, reg });
+  const head = encodeHead(prng, encoding, { mode, rexW, reg, form, prefixes });
+  const immediateCount = operands.reduce((sum, code) => sum + immediateBytes(code, choice), 0);
+  const length = head.length + form.bytes.length + immediateCount;
+  const start = Number(record.rip);
+  if (form.ripDisplacementAt >= 0) {
+    writeLittleEndian(form.bytes, form.ripDisplacementAt, linear - Number(segmentBase) - (start + length));
   }
-
-  const head: number[] = [...prefixes];
-  if (encoding.map.startsWith('vex')) {
-    const vvvv = row.operands.some((code) => code.startsWith('B')) ? prng.below(16) : 0;
-    head.length = 0;
-    head.push(...prefixes.filter((prefix) => ![0x66, 0xf0, 0xf2, 0xf3].includes(prefix)), 0xc4);
-    head.push((((reg >> 3) ^ 1) << 7) | ((rexX ^ 1) << 6) | ((rexB ^ 1) << 5) | (encoding.map === 'vex0f38' ? 2 : 3));
-    head.push((rexW ? 0x80 : 0) | ((~vvvv & 15) << 3) | (PP[encoding.prefix] ?? 0), encoding.opcode);
-  } else {
-    head.push(...(PREFIX_BYTES[encoding.prefix] ?? []));
-    const rex = (rexW ? 8 : 0) | (reg >= 8 ? 4 : 0) | (rexX << 1) | rexB;
-    if (mode === 64 && (rex !== 0 || prng.chance(0.15))) head.push(0x40 | rex);
-    head.push(...(ESCAPES[encoding.map] ?? []), encoding.opcode);
-  }
-
-  const immediateCount = row.operands.reduce((sum, code) => sum + immediateBytes(code, choice), 0);
-  const length = head.length + tail.length + immediateCount;
-  if (ripAt >= 0) {
-    const displacement = linear - Number(segmentBase) - (Number(record.rip) + length);
-    writeLittleEndian(tail, ripAt, displacement);
-  }
-  const immediates = row.operands.flatMap((code) =>
-    randomImmediate(prng, code, {
-      bytes: immediateBytes(code, choice),
-      start: Number(record.rip),
-      length,
-      linear,
-      segmentBase,
-    }),
+  const immediates = operands.flatMap((code) =>
+    randomImmediate(prng, code, { bytes: immediateBytes(code, choice), start, length, linear, segmentBase }),
   );
-  record.code = [...head, ...tail, ...immediates].slice(0, 16);
-  record.cs = mode === 64 ? 0x33 : 0x23;
+  record.code = [...head, ...form.bytes, ...immediates].slice(0, 16);
+  record.cs = mode === 64 ? CS_64 : CS_32;
   const memory = linear >= 0 ? { linear, bytes } : undefined;
-  return { encoding, mode, operandSize, addressSize, lock, repeat, reg, rm, memory, length };
+  return { encoding, mode, operandSize, addressSize, lock, repeat, reg, rm: form.rm, memory, length };
 }
 
 function randomImmediate(
