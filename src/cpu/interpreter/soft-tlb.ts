@@ -90,7 +90,9 @@ export class SoftTlb {
   }
 
   #drop(filled: FilledEntries): void {
-    filled.forEach((index) => this.#invalidate(index));
+    filled.forEach((index) => {
+      this.#invalidate(index);
+    });
     filled.clear();
   }
 
