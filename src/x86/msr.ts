@@ -1,6 +1,7 @@
 import { writeEfer } from './control-registers.ts';
 import { highHalf, lowHalf } from './halves.ts';
 import { isCanonicalHigh } from './linear.ts';
+import type { Feature } from './opcodes/row.ts';
 import type { Processor } from './processor.ts';
 import { SEG, SEGMENT, SEGMENT_BYTES, STATE } from './state.ts';
 
@@ -9,6 +10,8 @@ import { SEG, SEGMENT, SEGMENT_BYTES, STATE } from './state.ts';
  * (APIC, kvmclock, …); what it does not know either is #GP(0). Values travel as 32-bit halves: WRMSR is a hot path.
  */
 interface Msr {
+  /** #GP(0) on CPUs without it. */
+  readonly feature?: Feature;
   /** A register that is only stored, at this byte offset of the state. */
   readonly offset?: number;
   /** Bits that may be set by WRMSR to a stored register; others are #GP(0). Signed 32-bit halves. */
@@ -173,6 +176,7 @@ const ENTRIES: readonly (readonly [number, Msr])[] = [
   [
     MSR.TSC_ADJUST,
     {
+      feature: 'tsc_adjust',
       offset: SLOT.TSC_ADJUST,
       write: (cpu, low, high) => {
         const difference = toBigInt(low, high) - cpu.u64(SLOT.TSC_ADJUST);
@@ -239,19 +243,20 @@ const ENTRIES: readonly (readonly [number, Msr])[] = [
   [
     MSR.XSS,
     {
+      feature: 'xsaves',
       offset: STATE.xss,
       write: (cpu, low, high) => high === 0 && (low & ~cpu.traits.xssMask) === 0 && store(STATE.xss, cpu, low, high),
     },
   ],
   [MSR.EFER, { offset: STATE.efer, write: writeEfer }],
-  [MSR.STAR, { offset: STATE.star }],
-  [MSR.LSTAR, { offset: STATE.lstar, canonical: true }],
-  [MSR.CSTAR, { offset: STATE.cstar, canonical: true }],
-  [MSR.FMASK, { offset: STATE.sfmask, writableLow: -1, writableHigh: 0 }],
-  [MSR.FS_BASE, { offset: segmentBase(SEG.FS), canonical: true }],
-  [MSR.GS_BASE, { offset: segmentBase(SEG.GS), canonical: true }],
-  [MSR.KERNEL_GS_BASE, { offset: STATE.kernelGsBase, canonical: true }],
-  [MSR.TSC_AUX, { offset: STATE.tscAux, writableLow: -1, writableHigh: 0 }],
+  [MSR.STAR, { feature: 'syscall', offset: STATE.star }],
+  [MSR.LSTAR, { feature: 'lm', offset: STATE.lstar, canonical: true }],
+  [MSR.CSTAR, { feature: 'lm', offset: STATE.cstar, canonical: true }],
+  [MSR.FMASK, { feature: 'lm', offset: STATE.sfmask, writableLow: -1, writableHigh: 0 }],
+  [MSR.FS_BASE, { feature: 'lm', offset: segmentBase(SEG.FS), canonical: true }],
+  [MSR.GS_BASE, { feature: 'lm', offset: segmentBase(SEG.GS), canonical: true }],
+  [MSR.KERNEL_GS_BASE, { feature: 'lm', offset: STATE.kernelGsBase, canonical: true }],
+  [MSR.TSC_AUX, { feature: 'rdtscp', offset: STATE.tscAux, writableLow: -1, writableHigh: 0 }],
 ];
 
 const TABLE: ReadonlyMap<number, Msr> = new Map(ENTRIES);
@@ -265,6 +270,7 @@ export function resetMsrs(cpu: Processor): void {
 /** Reads into cpu.low/high; false: #GP(0). */
 export function readMsr(cpu: Processor, index: number): boolean {
   const msr = TABLE.get(index);
+  if (msr?.feature !== undefined && !cpu.traits.features.has(msr.feature)) return false;
   if (msr?.offset !== undefined) {
     cpu.low = cpu.words[msr.offset >> 2] as number;
     cpu.high = cpu.words[(msr.offset >> 2) + 1] as number;
@@ -285,6 +291,7 @@ export function readMsr(cpu: Processor, index: number): boolean {
 export function writeMsr(cpu: Processor, index: number, low: number, high: number): boolean {
   const msr = TABLE.get(index);
   if (msr === undefined) return cpu.platform.writeMsr(index, toBigInt(low, high));
+  if (msr.feature !== undefined && !cpu.traits.features.has(msr.feature)) return false;
   if (msr.write === 'ignore') return true;
   if (msr.write !== undefined) return msr.write(cpu, low, high);
   if (msr.offset === undefined) return false;

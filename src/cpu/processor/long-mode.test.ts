@@ -450,6 +450,17 @@ describe('MSRs and CPUID', () => {
     expect(wrmsr(long(), index, value)).toBe('13(0)');
   });
 
+  test.each([
+    { name: 'FS_BASE without long mode', index: 0xc000_0100, model: 'i686' },
+    { name: 'STAR without SYSCALL', index: 0xc000_0081, model: 'i686' },
+    { name: 'TSC_ADJUST', index: 0x3b, model: 'x86-64-v1' },
+    { name: 'XSS without XSAVES', index: 0xda0, model: 'x86-64-v2' },
+  ] as const)('there is no $name on $model', ({ index, model }) => {
+    const machine = new SystemMachine({ model }).enterProtectedMode();
+    expect(rdmsr(machine, index)).toBe('13(0)');
+    expect(wrmsr(machine, index, 0n)).toBe('13(0)');
+  });
+
   test('unknown MSRs are asked of the platform', () => {
     expect(rdmsr(long(), 0x1b)).toBe(0xfee0_0900n);
     expect(rdmsr(long(), 0x1c)).toBe('13(0)');

@@ -53,7 +53,7 @@ type CodeFor<R extends Role> = R extends 'dst' | 'dst2'
     : VectorCode;
 type CodesFor<R extends readonly Role[]> = { readonly [K in keyof R]: CodeFor<R[K]> };
 
-/** A CPUID feature that must be offered, or the form raises #UD. Names are /proc/cpuinfo's. */
+/** A CPUID feature that must be offered, or the form raises #UD (the MSR #GP). Names are /proc/cpuinfo's. */
 export type Feature =
   | 'fpu'
   | 'cmov'
@@ -87,6 +87,7 @@ export type Feature =
   | 'syscall'
   | 'sep'
   | 'rdtscp'
+  | 'tsc_adjust'
   | 'tsc'
   | 'msr'
   | 'monitor'
