@@ -157,7 +157,12 @@ export class CodeLookup {
         this.#access.fault(VECTOR.GP, 0);
         return undefined;
       }
-      return this.#fetch(nextLow, nextLow === 0 && wide ? (high + 1) | 0 : high);
+      const nextHigh = nextLow === 0 && wide ? (high + 1) | 0 : high;
+      if (!isCanonicalHigh(nextHigh)) {
+        this.#access.fault(VECTOR.GP, 0);
+        return undefined;
+      }
+      return this.#fetch(nextLow, nextHigh);
     };
     if (step || this.#confined) return this.#code.prepareStep(gpa, mode, next, room) ?? 0;
     return this.#code.find(gpa, mode, next) ?? 0;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ATTR, CR0, GPR, RFLAGS, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
-import { CODE, DATA, DEVICE, handlerAt, VcpuMachine } from './vcpu-machine.cases.ts';
+import { bytesOf, CODE, DATA, DEVICE, handlerAt, VcpuMachine } from './vcpu-machine.cases.ts';
 
 const machine = new VcpuMachine();
 const IRQ = 64;
@@ -220,8 +220,24 @@ describe.each([1_000_000, 1, 2, 3, 7])('SoftVcpu in slices of %d', (slice) => {
     machine.setGpr(GPR.RBX, DATA);
     machine.setGpr(GPR.RSP, DATA + 0x800);
     machine.setGpr(15, CODE + 12);
-    machine.runToEnd(slice, 30);
+    machine.runToEnd(Math.min(slice, 30), 30);
     expect(machine.entries()[0]).toBe('17@c');
+  });
+
+  test.each([
+    ['an instruction that leaves', '48 8b', 0x7fff_ffff_fffen],
+    ['an instruction after', '90', 0x7fff_ffff_ffffn],
+  ])('%s the lower half of the canonical addresses is #GP(0)', (_, code, rip) => {
+    start('f4');
+    // The last page of the lower half is the last one of RAM.
+    machine.memory.writeU64(0x1000 + 8 * 255, 0x2067n);
+    machine.memory.writeU64(0x2000 + 8 * 511, 0x3067n);
+    machine.memory.writeU64(0x3000 + 8 * 511, 0x4067n);
+    machine.memory.bytes.set(bytesOf(code), 0x20_0000 - bytesOf(code).length);
+    machine.vcpu.processor.setU64(STATE.rip, rip);
+    machine.setGpr(15, CODE);
+    machine.runToEnd(slice);
+    expect(machine.log().map(({ vector }) => vector)).toEqual([VECTOR.GP]);
   });
 
   test('TF over HLT traps after it', () => {
