@@ -92,8 +92,8 @@ export class HandlerTable {
   readonly #byHandler: Record<32 | 64, Map<number, Entry>> = { 32: new Map(), 64: new Map() };
   readonly #procedureSlot: number;
   readonly #strings = new Map<number, StringRun>();
-  /** Instructions of procedure records, by the number in the record. */
-  #procedures: Instruction[] = [];
+  /** Instructions of procedure records: by record, so that there are never more of them. */
+  readonly #procedures = new Map<number, Instruction>();
 
   constructor(writer: RecordWriter, cold: ColdHandlers, hotForms: HotForms) {
     this.#writer = writer;
@@ -162,14 +162,13 @@ export class HandlerTable {
       instruction.row.semantics === semantics
         ? instruction
         : { ...instruction, row: { ...instruction.row, semantics } };
-    this.#writer.setNumber(record, this.#procedures.length);
-    this.#procedures.push(instructionToRun);
+    this.#procedures.set(record, instructionToRun);
     return !semantics.endsBlock;
   }
 
   /** The instruction of a procedure record. */
   procedureOf(record: number): Instruction {
-    return this.#procedures[this.#writer.number(record)] as Instruction;
+    return this.#procedures.get(record) as Instruction;
   }
 
   /** What the host needs to know of a repeated MOVS or STOS: kept by record, since few exist. */
@@ -305,7 +304,7 @@ export class HandlerTable {
 
   /** All records were dropped. */
   reset(): void {
-    this.#procedures = [];
+    this.#procedures.clear();
     this.#strings.clear();
     if (!this.lacksRoomFor(ROOM)) return;
     this.#cold.reset();

@@ -56,14 +56,6 @@ export class RecordWriter {
     this.#view.setUint32(record + RECORD.first, target, true);
   }
 
-  setNumber(record: number, value: number): void {
-    this.#view.setUint32(record + RECORD.immediate, value, true);
-  }
-
-  number(record: number): number {
-    return this.#view.getUint32(record + RECORD.immediate, true);
-  }
-
   #operands(record: number, instruction: Instruction, description: Description, offset: number): void {
     const view = this.#view;
     const slots = [RECORD.first, RECORD.second, RECORD.immediate] as const;

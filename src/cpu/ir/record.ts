@@ -23,7 +23,7 @@ export const RECORD = {
   scale: 21,
   /** u16: instructions from here to the end of this run, this one included. */
   remaining: 22,
-  /** i64: immediate; a direct branch's displacement; a third register's address; a procedure's number. */
+  /** i64: immediate; a direct branch's displacement; a third register's address. */
   immediate: 24,
   SIZE_BYTES: 32,
 } as const;
