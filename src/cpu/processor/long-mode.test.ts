@@ -492,6 +492,21 @@ describe('MSRs and CPUID', () => {
     expect(cpuid(0n, 0n, GPR.RBX)).toBe(0x756e_6547n);
   });
 
+  test('WRPKRU drops translations when it changes rights', () => {
+    const machine = long();
+    machine.cpu.setU32(STATE.cr4, machine.cpu.u32(STATE.cr4) | CR4.PKE);
+    machine.setGpr(GPR.RCX, 0n);
+    machine.setGpr(GPR.RDX, 0n);
+    machine.setGpr(GPR.RAX, 0xcn);
+    machine.flushes.length = 0;
+    expect(machine.run('0f01ef')).toBeUndefined();
+    expect(machine.run('0f01ef')).toBeUndefined();
+    expect(machine.flushes).toEqual(['all']);
+    machine.setGpr(GPR.RAX, 0n);
+    machine.run('0f01ee');
+    expect(machine.gpr(GPR.RAX)).toBe(0xcn);
+  });
+
   test('RDTSC obeys CR4.TSD', () => {
     const machine = user();
     expect(machine.run('0f31')).toBeUndefined();

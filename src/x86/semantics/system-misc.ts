@@ -178,8 +178,10 @@ export const WRPKRU = procedure('WRPKRU', (cpu) => {
   const words = cpu.words;
   if (!hasCr4(cpu, CR4.PKE)) cpu.raise(VECTOR.UD);
   if ((words[RCX] as number) !== 0 || (words[RDX] as number) !== 0) cpu.raise(VECTOR.GP, 0);
-  words[STATE.pkru >> 2] = words[RAX] as number;
-  // Rights change for all pages with a key.
+  const rights = words[RAX] as number;
+  if (rights === words[STATE.pkru >> 2]) return;
+  words[STATE.pkru >> 2] = rights;
+  // They hold for all pages with a key.
   cpu.flushTlb('all');
 });
 
