@@ -30,10 +30,22 @@ export async function readInputFile(
         { kind: 'usage' },
       );
     }
-    return { name: path, bytes: await file.readFile() };
+    return { name: path, bytes: await readWhole(file, stat.size) };
   } finally {
     await file.close();
   }
+}
+
+/** One read of all of it, where `readFile` takes 512 KiB at a time; a file that shrank meanwhile gives what is left. */
+async function readWhole(file: FileHandle, sizeBytes: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(sizeBytes);
+  let filledBytes = 0;
+  while (filledBytes < sizeBytes) {
+    const { bytesRead } = await file.read(bytes, filledBytes, sizeBytes - filledBytes, filledBytes);
+    if (bytesRead === 0) break;
+    filledBytes += bytesRead;
+  }
+  return bytes.subarray(0, filledBytes);
 }
 
 function fileUrlPath(url: URL, what: string): string {
