@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { Code } from '../../wasm/code.ts';
 import { ModuleBuilder } from '../../wasm/module.ts';
 import { STATE } from '../../x86/state.ts';
+import { type FloatLanes, floatLanes } from '../exact/float-lanes.ts';
 import { IrNode } from '../ir/node.ts';
-import { type FloatLanes, floatLanes } from '../oracle/float-lanes.ts';
 import { emitFloat } from './float-lowering.ts';
 
 /** All exceptions masked, rounding to nearest, PE set. */

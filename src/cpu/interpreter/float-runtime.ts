@@ -3,7 +3,7 @@ import { numberForms } from '../../x86/intrinsics/number-float.ts';
 import { intrinsics } from '../../x86/intrinsics/table.ts';
 import { UNKNOWN } from '../../x86/softfloat/numbers.ts';
 import { CR4, STATE, VECTOR } from '../../x86/state.ts';
-import { floatLanes } from '../oracle/float-lanes.ts';
+import { floatLanes } from '../exact/float-lanes.ts';
 import { INTRINSIC_NAMES } from './cold-handlers.ts';
 import { FLOAT_OPERATIONS } from './host-functions.ts';
 import { numberLanes } from './number-lanes.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ARGUMENT_WORDS } from '../../x86/intrinsics/words.ts';
 import { UNKNOWN } from '../../x86/softfloat/numbers.ts';
-import { type FloatLanes, floatLanes } from '../oracle/float-lanes.ts';
+import { type FloatLanes, floatLanes } from '../exact/float-lanes.ts';
 import { numberLanes } from './number-lanes.ts';
 
 const MXCSR = 0x1f80;

@@ -1,6 +1,6 @@
 import { ARGUMENT_WORDS } from '../../x86/intrinsics/words.ts';
 import { isPlain32, isPlain64, lastResult, NUMBER_OPERATIONS, UNKNOWN } from '../../x86/softfloat/numbers.ts';
-import type { FloatLanes } from '../oracle/float-lanes.ts';
+import type { FloatLanes } from '../exact/float-lanes.ts';
 
 const numbers = new Float64Array(4);
 const halves = new Int32Array(numbers.buffer);

@@ -3,7 +3,7 @@ import type { Address, Bool, Emitter, FloatBinary, FloatFormat, Int, Operand, Ve
 import { intrinsics } from '../../x86/intrinsics/table.ts';
 import { MODE } from '../../x86/processor-mode.ts';
 import { CR4, GPR, SEG, SEGMENT, SEGMENT_BYTES, STATE, VECTOR } from '../../x86/state.ts';
-import { type FloatLanes, floatLanes } from './float-lanes.ts';
+import { type FloatLanes, floatLanes } from '../exact/float-lanes.ts';
 import { PROGRESS, StateEvaluator } from './state-evaluator.ts';
 import { bitsOf, placeOf, toAddress, toInt, toVec, truthOf, unsignedOf } from './values.ts';
 

@@ -1,7 +1,7 @@
 import type { Bool, Int, Lane, Vec, VecBinary, VecUnary, Width } from '../../x86/emitter.ts';
+import * as lanes from '../exact/vector-lanes.ts';
 import { IntegerEvaluator } from './integer-evaluator.ts';
 import { bitsOf, toInt, toVec, truthOf, unsignedOf } from './values.ts';
-import * as lanes from './vector-lanes.ts';
 
 /** Vector operations of the emitter that need nothing but their operands. */
 export class VectorEvaluator extends IntegerEvaluator {
